@@ -1,0 +1,29 @@
+"""What the engine asks of anything that processes records, compiled or hand-written.
+
+A processor works in two steps so that the two threads of a run can share it: `prepare` is pure and
+runs beside the reader, `process` runs inside the chunk's transaction beside the writer. A chunk
+that is tried again after a passing fault repeats `process` only (law 8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from ri_declarative.processors.context import ImportContext
+from ri_declarative.records import Outcome, Record
+
+
+class Processor(Protocol):
+    """One `Outcome` per record, in order. Raises only when the run itself is broken."""
+
+    batch_type: str
+    chunk_size: int
+
+    def prepare(self, chunk: Sequence[Record], context: ImportContext) -> Any:
+        """What `process` needs of the chunk; touches no database. Shape is the processor's own."""
+        ...
+
+    def process(self, prepared: Any, context: ImportContext) -> Sequence[Outcome]:
+        """Write the chunk inside the open transaction of `context`; never commits."""
+        ...

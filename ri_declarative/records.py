@@ -1,0 +1,177 @@
+"""The leaf types of a record's way: Record, Problem, Outcome and the states they can be in.
+
+Imports nothing of ours, so that every layer can share it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+
+class ItemStatus(StrEnum):
+    """Where an item stands. `pending` and `processing` are on the way, the other three are ends."""
+
+    PENDING = "pending"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+class BatchStatus(StrEnum):
+    """Where a batch stands. `completed`: its source ended and every record reached an end."""
+
+    PENDING = "pending"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+class StopReason(StrEnum):
+    """Why a batch stopped before its source ended."""
+
+    MAX_FAILED = "max_failed"
+    ITEM_FAILED = "item_failed"
+    INTERRUPTED = "interrupted"
+    DATABASE = "database"
+    SOURCE = "source"
+    ERROR = "error"
+
+
+class Action(StrEnum):
+    """What a completed item did to its row."""
+
+    INSERTED = "inserted"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+
+
+class Problem(NamedTuple):
+    """Why a record was refused. A value, never an exception."""
+
+    code: str  # stable, documented in docs/errors.md: "schema.required", "field.date", "db.unique"
+    field: str | None  # name of the field in the record, None when the whole record is meant
+    message: str  # 'expected a date like 31/12/2026, got "2026-31-12"'
+    details: Mapping[str, str] = {}  # sqlstate, constraint, column, …: never mutated
+
+
+class Record(NamedTuple):
+    """One record as it was read from a source, before anything is done to it."""
+
+    index: int  # 0-based place in the original source; kept through reprocessing
+    line: int | None  # 1-based line where it starts in the original source
+    source_data: Mapping[str, Any] | str  # as read; a str is the raw text of an unreadable record
+    problems: tuple[Problem, ...] = ()  # found while reading; not empty: the record fails
+    parent_item_id: str | None = None  # reprocessing: the failed item it repeats
+    metadata: Mapping[str, Any] | None = None  # kept with the item: {"corrected": ["email"]}
+
+
+class Outcome(NamedTuple):
+    """The end that one record reached: one for every record of a chunk, in order."""
+
+    index: int  # Record.index
+    status: ItemStatus  # completed | failed | skipped
+    action: Action | None = None  # completed only
+    problems: tuple[Problem, ...] = ()  # failed and skipped: at least one
+    target_id: str | None = None  # primary key as text; composite: JSON array in key order
+    key_hash: str | None = None  # only for pipelines that compare keys across chunks
+    data: Mapping[str, Any] | None = None  # what a hand-written processor returned
+
+
+class Counts(NamedTuple):
+    """How many records reached which end."""
+
+    completed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+
+    def plus(self, other: Counts) -> Counts:
+        """The field-wise sum."""
+        return Counts(*(a + b for a, b in zip(self, other, strict=True)))
+
+    @property
+    def processed(self) -> int:
+        """Records that reached an end."""
+        return self.completed + self.failed + self.skipped
+
+
+class ProblemGroup(NamedTuple):
+    """The problems of one code on one field in a batch."""
+
+    code: str
+    field: str | None
+    status: ItemStatus  # failed | skipped
+    count: int
+    example_line: int | None  # None for sources without lines
+    example_message: str
+
+
+class BatchSummary(NamedTuple):
+    """A batch at one moment. `pending_items` were read or stored, but reached no end."""
+
+    batch_id: str
+    batch_type: str
+    status: BatchStatus
+    stop_reason: StopReason | None
+    parent_batch_id: str | None
+    source_info: Mapping[str, Any]  # name, size, mtime, sha256, format, encoding, header
+    fingerprint: str | None
+    total_items: int | None  # None until the source has ended
+    completed_items: int
+    failed_items: int
+    skipped_items: int
+    pending_items: int
+    inserted_items: int
+    updated_items: int
+    unchanged_items: int
+    created_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+    duration_s: float | None
+    error_message: str | None
+    problems: tuple[ProblemGroup, ...] = ()  # biggest first
+
+
+class Item(NamedTuple):
+    """A record as it is kept in the database."""
+
+    item_id: str
+    batch_id: str
+    index: int
+    line: int | None
+    status: ItemStatus
+    action: Action | None
+    source_data: Mapping[str, Any] | str
+    problems: tuple[Problem, ...]
+    error_message: str | None
+    parent_item_id: str | None
+    target_table: str | None
+    target_id: str | None
+    metadata: Mapping[str, Any]
+
+
+class Progress(NamedTuple):
+    """How far a running batch is; counts are of committed chunks."""
+
+    counts: Counts
+    bytes_read: int
+    size_bytes: int | None  # None when the source does not know its end
+    elapsed_s: float
+
+    @property
+    def rate(self) -> float:
+        """Records per second."""
+        return self.counts.processed / self.elapsed_s if self.elapsed_s > 0 else 0.0
+
+    @property
+    def eta_s(self) -> float | None:
+        """Seconds to go by bytes, None when it cannot be told."""
+        if not self.size_bytes or not self.bytes_read:
+            return None
+        return max(0.0, self.elapsed_s * (self.size_bytes - self.bytes_read) / self.bytes_read)

@@ -1,0 +1,210 @@
+"""The pipeline language as pydantic models: every key, its type, its default and its meaning.
+
+The one description of the language: the editor's JSON Schema and the reference are generated
+from here. Knows nothing of files, positions or databases.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+
+# What `clean` may do to a text, applied in the order written.
+Cleaner = Literal["trim", "collapse_spaces", "lower", "upper", "nfc", "digits"]
+# What a `run:` column is filled with.
+RunValue = Literal["batch_id", "item_id", "started_at", "source_name", "line"]
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _as_column(value: Any) -> Any:
+    return {"field": value} if isinstance(value, str) else value
+
+
+NonEmpty = Annotated[str, Field(min_length=1)]
+Names = Annotated[list[NonEmpty], BeforeValidator(_as_list), Field(min_length=1)]
+DATE_DIRECTIVES = frozenset("dmYyHMSfzjbBpI%")
+
+
+class Model(BaseModel):
+    """Base of all: unknown keys are errors, values are never coerced, instances are frozen."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=True)
+
+
+class FieldSpec(Model):
+    """How one field is read from the source."""
+
+    from_: Names | None = Field(
+        None, alias="from", description="Header or headers that the field may have in the source. Default: its own name."
+    )
+    clean: list[Cleaner] = Field(default=[], description="Cleaners, applied in order before anything else.")
+    date: str | None = Field(
+        None, description="How a date or a time is written, in strptime's directives: `%d/%m/%Y`. The field becomes ISO 8601."
+    )
+    decimal: Literal[".", ","] | None = Field(None, description="The decimal sign of a number. Default: `.`")
+
+    @field_validator("date")
+    @classmethod
+    def _closed_list_of_directives(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        found = re.findall(r"%(.?)", value.replace("%%", ""))
+        wrong = sorted({f"%{d}" for d in found if d not in DATE_DIRECTIVES})
+        if wrong or not found:
+            known = " ".join(f"%{d}" for d in sorted(DATE_DIRECTIVES - {"%"}))
+            raise ValueError(f"{'unknown directive ' + ', '.join(wrong) if wrong else 'no directive'}; known: {known}")
+        return value
+
+
+class SourceSpec(Model):
+    """Raw text to records."""
+
+    format: Literal["csv", "tsv", "jsonl"] | None = Field(None, description="Default: from the file's ending.")
+    encoding: str | None = Field(None, description="Default: the byte-order mark if there is one, else utf-8.")
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = Field(
+        None, description="One character between cells. Default: `,` for csv, a tab for tsv."
+    )
+    null_values: list[str] = Field(default=[""], description="Cells of a text source that mean: no value.")
+    fields: dict[NonEmpty, FieldSpec] = Field(default={}, description="Only what needs saying; other headers pass through.")
+    unknown_fields: Literal["error", "ignore"] = Field(
+        "error", description="A header that nothing uses: `error` refuses, `ignore` keeps it in source_data only."
+    )
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_codec(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                if not codecs.lookup(value)._is_text_encoding:
+                    raise LookupError(value)
+            except LookupError:
+                raise ValueError(f'unknown encoding "{value}"') from None
+        return value
+
+
+class ColumnSpec(Model):
+    """Where one column of the target gets its value: exactly one of field, value, run, lookup."""
+
+    field: NonEmpty | None = Field(None, description="A field of the record.")
+    value: str | int | Decimal | bool | None = Field(None, description="The same value for every row.")
+    run: RunValue | None = Field(None, description="A fact about the run; written only when another column changes.")
+    lookup: NonEmpty | None = Field(None, description="A table to look the value up in, joined by `match`.")
+    match: dict[NonEmpty, NonEmpty] | None = Field(None, description="With lookup: column of that table → field. Needs a unique index.")
+    take: NonEmpty | None = Field(None, description="With lookup: the column to take.")
+    missing: Literal["fail", "null"] = Field("fail", description="With lookup: a present value without a partner fails or gives NULL.")
+    on_update: Literal["set", "keep", "fill"] = Field(
+        "set", description="When the row exists: set it, keep what is there, or fill it only where NULL."
+    )
+    on_missing: Literal["null", "keep"] = Field(
+        "null", description="When the field has no value and the row exists: write NULL or keep what is there."
+    )
+
+    @property
+    def kind(self) -> Literal["field", "value", "run", "lookup"]:
+        """Which of the four ways fills the column."""
+        for kind in ("field", "run", "lookup"):
+            if getattr(self, kind) is not None:
+                return kind  # type: ignore[return-value]
+        return "value"
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The record's fields that the column is made from."""
+        if self.field is not None:
+            return (self.field,)
+        return tuple((self.match or {}).values())
+
+    @model_validator(mode="after")
+    def _exactly_one_way(self) -> ColumnSpec:
+        ways = [way for way in ("field", "value", "run", "lookup") if way in self.model_fields_set]
+        if len(ways) != 1:
+            raise ValueError(f"needs exactly one of field, value, run, lookup; has {', '.join(ways) or 'none'}")
+        partners = {"match", "take", "missing"} & self.model_fields_set
+        if self.lookup is None and partners:
+            raise ValueError(f"{', '.join(sorted(partners))} needs lookup")
+        if self.lookup is not None and not (self.match and self.take):
+            raise ValueError("lookup needs match and take")
+        if self.on_missing == "keep" and self.field is None and self.lookup is None:
+            raise ValueError("on_missing needs field or lookup")
+        return self
+
+
+Column = Annotated[ColumnSpec, BeforeValidator(_as_column)]
+
+
+class TargetSpec(Model):
+    """Records to rows."""
+
+    table: NonEmpty = Field(description="The table, partitioned table or updatable view: `schema.name` or `name`, exact spelling.")
+    create: bool = Field(False, description="Create the table from this mapping when it is missing.")
+    key: Names = Field(description="The columns that identify a row; a unique index must stand behind them.")
+    columns: dict[NonEmpty, Column] | None = Field(
+        None, description="Column → where its value comes from. Default: every schema property to the column of its name."
+    )
+    on_conflict: Literal["update", "ignore", "error"] = Field(
+        "update", description="The row existed before this batch: update it, skip the record, or fail it."
+    )
+    on_duplicate: Literal["last", "first", "error"] = Field(
+        "last", description="The same key again in one batch: the last wins, the first wins, or later ones fail."
+    )
+
+
+class LimitsSpec(Model):
+    """When to stop."""
+
+    max_failed: int | str | None = Field(
+        None, description="A count, checked after every chunk, or a share like `20%`, checked from 1,000 records on and at the end."
+    )
+
+    @field_validator("max_failed")
+    @classmethod
+    def _count_or_share(cls, value: int | str | None) -> int | str | None:
+        if isinstance(value, bool) or (isinstance(value, int) and value < 0):
+            raise ValueError("expected a count of 0 or more, or a share like 20%")
+        if isinstance(value, str) and not (
+            re.fullmatch(r"\d{1,3}(\.\d+)?%", value) and float(value[:-1]) <= 100
+        ):
+            raise ValueError("expected a count, or a share from 0% to 100% like 20%")
+        return value
+
+
+class PipelineSpec(Model):
+    """One file in pipelines/: the whole language."""
+
+    description: str | None = Field(None, description="What comes here, from where, how often.")
+    source: SourceSpec = Field(default=SourceSpec(), description="Raw text to records.")
+    record_schema: dict[str, Any] | str | None = Field(
+        None, alias="schema", description="What a valid record is: JSON Schema 2020-12, inline or a file name in schema/."
+    )
+    target: TargetSpec = Field(description="Records to rows.")
+    limits: LimitsSpec = Field(default=LimitsSpec(), description="When to stop.")
+    chunk_size: Annotated[int, Field(ge=1, le=100_000)] = Field(5000, description="Records per transaction.")
+
+
+class ProjectDefaults(Model):
+    """`defaults:` in ri.yaml, under every pipeline's own words."""
+
+    source: dict[str, Any] = Field(default={}, description="Defaults for `source`, without fields.")
+    limits: dict[str, Any] = Field(default={}, description="Defaults for `limits`.")
+    chunk_size: int | None = Field(None, description="Default for `chunk_size`.")
+
+
+class ProjectSpec(Model):
+    """ri.yaml, optional."""
+
+    database: str | None = Field(None, description="A DSN or the name of a service; `${VAR}` is replaced from the environment.")
+    bookkeeping_schema: NonEmpty = Field("public", description="The schema of the bookkeeping tables.")
+    processors: list[NonEmpty] = Field(default=[], description="Packages with processor classes.")
+    defaults: ProjectDefaults = Field(default=ProjectDefaults(), description="Defaults for all pipelines.")
+
+
+Schema = Mapping[str, Any]
