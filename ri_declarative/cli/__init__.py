@@ -1,0 +1,1 @@
+"""The command line: one module per command, printing and exit codes. Nothing below imports it."""

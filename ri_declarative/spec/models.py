@@ -12,8 +12,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
-
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator, model_validator
 
 # What `clean` may do to a text, applied in the order written.
 Cleaner = Literal["trim", "collapse_spaces", "lower", "upper", "nfc", "digits"]
@@ -30,7 +29,11 @@ def _as_column(value: Any) -> Any:
 
 
 NonEmpty = Annotated[str, Field(min_length=1)]
-Names = Annotated[list[NonEmpty], BeforeValidator(_as_list), Field(min_length=1)]
+# A text may stand for a list of one; `json_schema_input_type` tells messages and editors so.
+Names = Annotated[
+    list[NonEmpty], BeforeValidator(_as_list, json_schema_input_type=NonEmpty | list[NonEmpty]), Field(min_length=1)
+]
+Number = Annotated[Decimal, WithJsonSchema({"type": "number"})]  # never through a float
 DATE_DIRECTIVES = frozenset("dmYyHMSfzjbBpI%")
 
 
@@ -44,13 +47,17 @@ class FieldSpec(Model):
     """How one field is read from the source."""
 
     from_: Names | None = Field(
-        None, alias="from", description="Header or headers that the field may have in the source. Default: its own name."
+        default=None,
+        alias="from",
+        description="Header or headers that the field may have in the source. Default: its own name.",
     )
     clean: list[Cleaner] = Field(default=[], description="Cleaners, applied in order before anything else.")
     date: str | None = Field(
-        None, description="How a date or a time is written, in strptime's directives: `%d/%m/%Y`. The field becomes ISO 8601."
+        default=None,
+        description="How a date or a time is written, in strptime's directives: `%d/%m/%Y`. "
+        "The field becomes ISO 8601.",
     )
-    decimal: Literal[".", ","] | None = Field(None, description="The decimal sign of a number. Default: `.`")
+    decimal: Literal[".", ","] | None = Field(default=None, description="The decimal sign of a number. Default: `.`")
 
     @field_validator("date")
     @classmethod
@@ -68,15 +75,18 @@ class FieldSpec(Model):
 class SourceSpec(Model):
     """Raw text to records."""
 
-    format: Literal["csv", "tsv", "jsonl"] | None = Field(None, description="Default: from the file's ending.")
-    encoding: str | None = Field(None, description="Default: the byte-order mark if there is one, else utf-8.")
+    format: Literal["csv", "tsv", "jsonl"] | None = Field(default=None, description="Default: from the file's ending.")
+    encoding: str | None = Field(default=None, description="Default: the byte-order mark if there is one, else utf-8.")
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = Field(
-        None, description="One character between cells. Default: `,` for csv, a tab for tsv."
+        default=None, description="One character between cells. Default: `,` for csv, a tab for tsv."
     )
     null_values: list[str] = Field(default=[""], description="Cells of a text source that mean: no value.")
-    fields: dict[NonEmpty, FieldSpec] = Field(default={}, description="Only what needs saying; other headers pass through.")
+    fields: dict[NonEmpty, FieldSpec] = Field(
+        default={}, description="Only what needs saying; other headers pass through."
+    )
     unknown_fields: Literal["error", "ignore"] = Field(
-        "error", description="A header that nothing uses: `error` refuses, `ignore` keeps it in source_data only."
+        default="error",
+        description="A header that nothing uses: `error` refuses, `ignore` keeps it in source_data only.",
     )
 
     @field_validator("encoding")
@@ -94,18 +104,24 @@ class SourceSpec(Model):
 class ColumnSpec(Model):
     """Where one column of the target gets its value: exactly one of field, value, run, lookup."""
 
-    field: NonEmpty | None = Field(None, description="A field of the record.")
-    value: str | int | Decimal | bool | None = Field(None, description="The same value for every row.")
-    run: RunValue | None = Field(None, description="A fact about the run; written only when another column changes.")
-    lookup: NonEmpty | None = Field(None, description="A table to look the value up in, joined by `match`.")
-    match: dict[NonEmpty, NonEmpty] | None = Field(None, description="With lookup: column of that table → field. Needs a unique index.")
-    take: NonEmpty | None = Field(None, description="With lookup: the column to take.")
-    missing: Literal["fail", "null"] = Field("fail", description="With lookup: a present value without a partner fails or gives NULL.")
+    field: NonEmpty | None = Field(default=None, description="A field of the record.")
+    value: str | int | Number | bool | None = Field(default=None, description="The same value for every row.")
+    run: RunValue | None = Field(
+        default=None, description="A fact about the run; written only when another column changes."
+    )
+    lookup: NonEmpty | None = Field(default=None, description="A table to look the value up in, joined by `match`.")
+    match: dict[NonEmpty, NonEmpty] | None = Field(
+        default=None, description="With lookup: column of that table → field. Needs a unique index."
+    )
+    take: NonEmpty | None = Field(default=None, description="With lookup: the column to take.")
+    missing: Literal["fail", "null"] = Field(
+        default="fail", description="With lookup: a present value without a partner fails or gives NULL."
+    )
     on_update: Literal["set", "keep", "fill"] = Field(
-        "set", description="When the row exists: set it, keep what is there, or fill it only where NULL."
+        default="set", description="When the row exists: set it, keep what is there, or fill it only where NULL."
     )
     on_missing: Literal["null", "keep"] = Field(
-        "null", description="When the field has no value and the row exists: write NULL or keep what is there."
+        default="null", description="When the field has no value and the row exists: write NULL or keep what is there."
     )
 
     @property
@@ -113,7 +129,7 @@ class ColumnSpec(Model):
         """Which of the four ways fills the column."""
         for kind in ("field", "run", "lookup"):
             if getattr(self, kind) is not None:
-                return kind  # type: ignore[return-value]
+                return kind
         return "value"
 
     @property
@@ -138,23 +154,28 @@ class ColumnSpec(Model):
         return self
 
 
-Column = Annotated[ColumnSpec, BeforeValidator(_as_column)]
+# A text may stand for a column that is one field.
+Column = Annotated[ColumnSpec, BeforeValidator(_as_column, json_schema_input_type=NonEmpty | ColumnSpec)]
 
 
 class TargetSpec(Model):
     """Records to rows."""
 
-    table: NonEmpty = Field(description="The table, partitioned table or updatable view: `schema.name` or `name`, exact spelling.")
-    create: bool = Field(False, description="Create the table from this mapping when it is missing.")
+    table: NonEmpty = Field(
+        description="The table, partitioned table or updatable view: `schema.name` or `name`, exact spelling."
+    )
+    create: bool = Field(default=False, description="Create the table from this mapping when it is missing.")
     key: Names = Field(description="The columns that identify a row; a unique index must stand behind them.")
-    columns: dict[NonEmpty, Column] | None = Field(
-        None, description="Column → where its value comes from. Default: every schema property to the column of its name."
+    columns: Annotated[dict[NonEmpty, Column], Field(min_length=1)] | None = Field(
+        default=None,
+        description="Column → where its value comes from. Default: every schema property to the column of its name.",
     )
     on_conflict: Literal["update", "ignore", "error"] = Field(
-        "update", description="The row existed before this batch: update it, skip the record, or fail it."
+        default="update", description="The row existed before this batch: update it, skip the record, or fail it."
     )
     on_duplicate: Literal["last", "first", "error"] = Field(
-        "last", description="The same key again in one batch: the last wins, the first wins, or later ones fail."
+        default="last",
+        description="The same key again in one batch: the last wins, the first wins, or later ones fail.",
     )
 
 
@@ -162,7 +183,9 @@ class LimitsSpec(Model):
     """When to stop."""
 
     max_failed: int | str | None = Field(
-        None, description="A count, checked after every chunk, or a share like `20%`, checked from 1,000 records on and at the end."
+        default=None,
+        description="A count, checked after every chunk, or a share like `20%`, "
+        "checked from 1,000 records on and at the end.",
     )
 
     @field_validator("max_failed")
@@ -170,9 +193,7 @@ class LimitsSpec(Model):
     def _count_or_share(cls, value: int | str | None) -> int | str | None:
         if isinstance(value, bool) or (isinstance(value, int) and value < 0):
             raise ValueError("expected a count of 0 or more, or a share like 20%")
-        if isinstance(value, str) and not (
-            re.fullmatch(r"\d{1,3}(\.\d+)?%", value) and float(value[:-1]) <= 100
-        ):
+        if isinstance(value, str) and not (re.fullmatch(r"\d{1,3}(\.\d+)?%", value) and float(value[:-1]) <= 100):
             raise ValueError("expected a count, or a share from 0% to 100% like 20%")
         return value
 
@@ -180,14 +201,16 @@ class LimitsSpec(Model):
 class PipelineSpec(Model):
     """One file in pipelines/: the whole language."""
 
-    description: str | None = Field(None, description="What comes here, from where, how often.")
+    description: str | None = Field(default=None, description="What comes here, from where, how often.")
     source: SourceSpec = Field(default=SourceSpec(), description="Raw text to records.")
     record_schema: dict[str, Any] | str | None = Field(
-        None, alias="schema", description="What a valid record is: JSON Schema 2020-12, inline or a file name in schema/."
+        default=None,
+        alias="schema",
+        description="What a valid record is: JSON Schema 2020-12, inline or a file name in schema/.",
     )
     target: TargetSpec = Field(description="Records to rows.")
     limits: LimitsSpec = Field(default=LimitsSpec(), description="When to stop.")
-    chunk_size: Annotated[int, Field(ge=1, le=100_000)] = Field(5000, description="Records per transaction.")
+    chunk_size: Annotated[int, Field(ge=1, le=100_000)] = Field(default=5000, description="Records per transaction.")
 
 
 class ProjectDefaults(Model):
@@ -195,14 +218,16 @@ class ProjectDefaults(Model):
 
     source: dict[str, Any] = Field(default={}, description="Defaults for `source`, without fields.")
     limits: dict[str, Any] = Field(default={}, description="Defaults for `limits`.")
-    chunk_size: int | None = Field(None, description="Default for `chunk_size`.")
+    chunk_size: int | None = Field(default=None, description="Default for `chunk_size`.")
 
 
 class ProjectSpec(Model):
     """ri.yaml, optional."""
 
-    database: str | None = Field(None, description="A DSN or the name of a service; `${VAR}` is replaced from the environment.")
-    bookkeeping_schema: NonEmpty = Field("public", description="The schema of the bookkeeping tables.")
+    database: str | None = Field(
+        default=None, description="A DSN or the name of a service; `${VAR}` is replaced from the environment."
+    )
+    bookkeeping_schema: NonEmpty = Field(default="public", description="The schema of the bookkeeping tables.")
     processors: list[NonEmpty] = Field(default=[], description="Packages with processor classes.")
     defaults: ProjectDefaults = Field(default=ProjectDefaults(), description="Defaults for all pipelines.")
 

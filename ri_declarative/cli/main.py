@@ -1,0 +1,70 @@
+"""The outermost border of `ri`: whatever happens inside becomes an exit code and a readable line.
+
+Imports nothing heavy at its head, so that an early Ctrl-C still meets a handler.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """The exit code of one `ri` command line; `args` defaults to the process's own.
+
+    Prints errors itself: a line on stderr and, with `--json`, an `ri.error/1` object on stdout.
+    """
+    own_process = args is None
+    words = list(sys.argv[1:] if args is None else args)
+    try:
+        return _guarded(words, own_process=own_process)
+    except KeyboardInterrupt as interrupt:
+        with contextlib.suppress(OSError):
+            print("interrupted", file=sys.stderr)
+        return int(getattr(interrupt, "exit_code", 130))
+    finally:
+        if own_process:  # from here on Ctrl-C ends the process without a word: all is said
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _guarded(words: list[str], *, own_process: bool) -> int:
+    import click
+
+    from ri_declarative.cli import failures, output
+    from ri_declarative.cli.group import cli
+    from ri_declarative.errors import RiError
+
+    if own_process:
+        output.never_fail_to_encode()
+    as_json = _has(words, "--json")
+    try:
+        code = cli.main(words, prog_name="ri", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as no_args:
+        output.note(no_args.format_message())
+        return 2
+    except click.ClickException as error:
+        return failures.report(failures.from_click(error), as_json=as_json)
+    except click.Abort:
+        return 130
+    except RiError as error:
+        return failures.report(error, as_json=as_json)
+    except BrokenPipeError:  # the reader has seen enough: `ri errors last | head`
+        output.silence()
+        return 0
+    except Exception as error:
+        debug = _has(words, "--debug") or os.environ.get("RI_DEBUG", "") not in ("", "0")
+        return failures.report_unexpected(error, as_json=as_json, debug=debug)
+    return code if isinstance(code, int) else 0
+
+
+def _has(words: list[str], flag: str) -> bool:
+    """Whether a flag was given: asked before parsing, since parsing itself may fail."""
+    before_dashes = words[: words.index("--")] if "--" in words else words
+    return flag in before_dashes
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,135 @@
+"""Printing: results to stdout, notes to stderr, tables, JSON. Knows nothing of batches.
+
+Whatever comes from a file or a database passes `printable` before it reaches a terminal.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from io import TextIOWrapper
+from typing import Any
+
+import click
+
+# Cc: controls and ANSI escapes; Cf: bidi overrides and other invisible marks; Cs: lone surrogates; Zl, Zp: line breaks
+_UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+_JOINERS = frozenset("\u200c\u200d")  # Cf, but part of ordinary words in Persian and Hindi, and of emoji
+
+
+def printable(text: str) -> str:
+    r"""The text on one line, with everything a terminal might obey written as an escape.
+
+    >>> printable("a\x1b[31mb\n")
+    'a\\x1b[31mb\\n'
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(map(_visible, text))
+
+
+def _visible(char: str) -> str:
+    if char in _JOINERS or unicodedata.category(char) not in _UNPRINTABLE:
+        return char
+    return char.encode("unicode_escape").decode("ascii")
+
+
+def say(text: str = "") -> None:
+    """A line of result on stdout. Raises BrokenPipeError when nobody reads any more."""
+    click.echo(text)
+
+
+def say_json(value: Mapping[str, Any]) -> None:
+    """One object on one line of stdout."""
+    click.echo(json_text(value))
+
+
+def note(text: str) -> None:
+    """A line on stderr. A closed or full stderr is no reason to stop an import: it is ignored."""
+    with contextlib.suppress(OSError):
+        click.echo(text, err=True)
+
+
+def deliver(text: str) -> None:
+    """A result on stdout after the work is done: when it cannot be delivered, the work still counts."""
+    try:
+        click.echo(text)
+    except BrokenPipeError:
+        silence()
+    except OSError as error:
+        note(f"warning: the result could not be printed: {error.strerror}")
+        silence()
+
+
+def json_text(value: object) -> str:
+    """JSON in pure ASCII on one line: safe in every locale, also with lone surrogates."""
+    import json
+
+    return json.dumps(value, default=_jsonable)
+
+
+def readable_json(value: object) -> str:
+    """JSON for a person's eye: other alphabets stay readable, controls are escaped."""
+    import json
+
+    return printable(json.dumps(value, default=_jsonable, ensure_ascii=False))
+
+
+def _jsonable(value: object) -> object:
+    return dict(value) if isinstance(value, Mapping) else str(value)
+
+
+def silence() -> None:
+    """Send what is still buffered for stdout to nowhere, so that the interpreter's last flush cannot fail."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
+def never_fail_to_encode() -> None:
+    """Let stdout and stderr escape what their encoding cannot hold instead of raising."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def on_terminal() -> bool:
+    """Whether a person looks at stdout."""
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
+def styled(text: str, **style: Any) -> str:
+    """The text in colour or weight, when stdout is a terminal that wants it (no-color.org)."""
+    if not on_terminal() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return text
+    return click.style(text, **style)
+
+
+def table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = ()) -> None:
+    """A table on stdout: ruled by rich on a terminal, tab-separated and never cut elsewhere.
+
+    `right` names the columns that hold numbers.
+    """
+    if on_terminal():
+        _rich_table(headers, rows, right)
+        return
+    say("\t".join(headers))
+    for row in rows:
+        say("\t".join(map(printable, row)))
+
+
+def _rich_table(headers: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[str]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    ruled = Table(box=None, pad_edge=False, header_style="bold")
+    for header in headers:
+        ruled.add_column(header, justify="right" if header in right else "left", overflow="fold")
+    for row in rows:
+        ruled.add_row(*(Text(printable(cell)) for cell in row))
+    Console(markup=False, highlight=False, emoji=False).print(ruled)

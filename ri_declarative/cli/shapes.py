@@ -1,0 +1,102 @@
+"""The JSON that commands print: versioned objects built from records. Keys may be added, never changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from ri_declarative.records import BatchSummary, Item, ProblemGroup
+
+# Keys of source_info that callers may see in every batch object.
+_SOURCE_KEYS = ("name", "size", "sha256")
+
+
+def run(summary: BatchSummary, database: str) -> dict[str, Any]:
+    """`ri.run/1`: what came out of `ri run` and `ri reprocess`, one object per batch."""
+    return {"schema": "ri.run/1", **_batch(summary, database), "problems": [_problem(p) for p in summary.problems]}
+
+
+def nothing_to_do(source: BatchSummary, database: str) -> dict[str, Any]:
+    """`ri.run/1` of a reprocessing that found nothing: no batch, all counts zero."""
+    empty = source._replace(
+        completed_items=0, failed_items=0, skipped_items=0, pending_items=0, inserted_items=0, updated_items=0
+    )
+    batch = _batch(empty._replace(unchanged_items=0, total_items=0, duration_s=0.0), database)
+    outcome = {"batch_id": None, "parent_batch_id": source.batch_id, "status": "completed", "stop_reason": None}
+    return {"schema": "ri.run/1", **batch, **outcome, "problems": []}
+
+
+def status(summary: BatchSummary, database: str) -> dict[str, Any]:
+    """`ri.status/1`: one batch at this moment."""
+    return {
+        "schema": "ri.status/1",
+        **_batch(summary, database),
+        **_times(summary),
+        "fingerprint": summary.fingerprint,
+        "error_message": summary.error_message,
+        "problems": [_problem(p) | {"status": str(p.status)} for p in summary.problems],
+    }
+
+
+def batches(summaries: Iterable[BatchSummary], database: str) -> dict[str, Any]:
+    """`ri.batches/1`: newest first, without their problems."""
+    listed = [{**_batch(s, database), **_times(s)} for s in summaries]
+    return {"schema": "ri.batches/1", "database": database, "batches": listed}
+
+
+def item(kept: Item) -> dict[str, Any]:
+    """A failed item inside `ri.errors/1`."""
+    return {
+        "item_id": kept.item_id,
+        "index": kept.index,
+        "line": kept.line,
+        "problems": [
+            {"code": p.code, "field": p.field, "message": p.message, "details": dict(p.details)} for p in kept.problems
+        ],
+        "source_data": kept.source_data,
+        "parent_item_id": kept.parent_item_id,
+        "metadata": dict(kept.metadata),
+    }
+
+
+def _batch(summary: BatchSummary, database: str) -> dict[str, Any]:
+    return {
+        "pipeline": summary.batch_type,
+        "batch_id": summary.batch_id,
+        "parent_batch_id": summary.parent_batch_id,
+        "status": str(summary.status),
+        "stop_reason": str(summary.stop_reason) if summary.stop_reason else None,
+        "database": database,
+        "source": {key: summary.source_info.get(key) for key in _SOURCE_KEYS},
+        "total": summary.total_items,
+        "completed": summary.completed_items,
+        "failed": summary.failed_items,
+        "skipped": summary.skipped_items,
+        "pending": summary.pending_items,
+        "inserted": summary.inserted_items,
+        "updated": summary.updated_items,
+        "unchanged": summary.unchanged_items,
+        "duration_s": None if summary.duration_s is None else round(summary.duration_s, 3),
+    }
+
+
+def _times(summary: BatchSummary) -> dict[str, Any]:
+    return {
+        "created_at": _iso(summary.created_at),
+        "started_at": _iso(summary.started_at),
+        "completed_at": _iso(summary.completed_at),
+    }
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def _problem(group: ProblemGroup) -> dict[str, Any]:
+    return {
+        "code": group.code,
+        "field": group.field,
+        "count": group.count,
+        "example": {"line": group.example_line, "message": group.example_message},
+    }

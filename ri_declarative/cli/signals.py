@@ -1,0 +1,72 @@
+"""Ctrl-C and friends during a run: the first asks for a stop, the second stops, the third kills.
+
+Handlers only set a flag or raise: at the first one the engine finishes or rolls back its chunk
+and the batch is left consistent.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, NoReturn
+
+from ri_declarative.cli.output import note
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Signalled(KeyboardInterrupt):
+    """A second signal came: leave now. `exit_code` is 128 + its number."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__()
+        self.exit_code = 128 + signum
+
+
+class StopFlag:
+    """A context manager that catches signals; calling it tells whether one has come (`should_stop`).
+
+    A signal that the parent process had set to be ignored (nohup, background jobs) stays ignored.
+    """
+
+    def __init__(self) -> None:
+        self.signum: int | None = None
+        self._times = 0
+        self._told = False
+        self._previous: dict[int, Any] = {}
+
+    @property
+    def exit_code(self) -> int | None:
+        """128 + the signal's number, None when none has come."""
+        return None if self.signum is None else 128 + self.signum
+
+    def __call__(self) -> bool:
+        if self.signum is not None and not self._told:
+            self._told = True
+            note("stopping after this chunk; once more stops at once")
+        return self.signum is not None
+
+    def __enter__(self) -> StopFlag:
+        for signum in _SIGNALS:
+            if signal.getsignal(signum) is not signal.SIG_IGN:
+                self._previous[signum] = signal.signal(signum, self._handle)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for signum, handler in self._previous.items():
+            signal.signal(signum, handler)
+
+    def _handle(self, signum: int, frame: FrameType | None) -> None:
+        self._times += 1
+        self.signum = signum
+        if self._times == 2:
+            raise Signalled(signum)
+        if self._times > 2:
+            _leave(signum)
+
+
+def _leave(signum: int, leave: Callable[[int], NoReturn] = os._exit) -> NoReturn:
+    """End the process without waiting for a thread that hangs; the database rolls back what was open."""
+    leave(128 + signum)

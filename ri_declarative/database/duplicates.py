@@ -1,0 +1,215 @@
+"""Sorts a staged chunk out before it is written: same key twice, keys met before, records overtaken.
+
+Equality is the column's (`1.0` and `1.00` on numeric, citext), so the server decides it over the
+cast key. What is not to be written is deleted from staging and comes back with its problem.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import psycopg2
+from psycopg2.extensions import cursor as Cursor
+from psycopg2.sql import SQL, Composable, Composed, Identifier, Literal
+
+from ri_declarative.database.plan import UpsertPlan
+from ri_declarative.database.sqlstate import Fault, fault_of, primary_message, problem_code
+from ri_declarative.database.upsert import STAGE, Upsert
+from ri_declarative.records import Problem
+
+
+class Removed(NamedTuple):
+    """A staged row that is not written, and why."""
+
+    problem: Problem
+    skipped: bool
+    key_hash: str | None = None
+
+
+@dataclass
+class SortedOut:
+    """What is known about a chunk's keys before it is written."""
+
+    removed: dict[int, Removed] = field(default_factory=dict)
+    groups: list[list[int]] = field(default_factory=list)  # numbers with equal keys, two or more each, ascending
+    hashes: dict[int, str] = field(default_factory=dict)  # number → key hash, for the items
+
+
+class Met(NamedTuple):
+    """An item of this lineage with the same key."""
+
+    index: int
+    line: int | None
+    completed: bool
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """The batches whose records count as one file: a batch, what it reprocesses, and so on."""
+
+    items: Composable  # the items table
+    batch_ids: tuple[str, ...]
+    reprocessing: bool
+
+
+class Duplicates:
+    """Judges keys for one run."""
+
+    def __init__(self, upsert: Upsert, lineage: Lineage) -> None:
+        self._upsert = upsert
+        self._plan: UpsertPlan = upsert.plan
+        self._lineage = lineage
+
+    def sort_out(self, cursor: Cursor, numbers: list[int]) -> SortedOut:
+        """Judge the staged rows `numbers`; rows that are not to be written are gone from staging."""
+        found = SortedOut()
+        groups = self._equal_keys(cursor, numbers, found)
+        if self._plan.compares_keys_across_chunks:
+            self._compare_with_batch(cursor, groups, found)
+        if self._plan.on_duplicate == "last":
+            found.groups = groups
+            if self._lineage.reprocessing:
+                self._skip_superseded(cursor, found)
+                found.groups = [kept for g in groups if len(kept := [n for n in g if n not in found.removed]) > 1]
+        if found.removed:
+            cursor.execute(SQL("DELETE FROM {} WHERE n = ANY ({})").format(STAGE, _numbers(found.removed)))
+        return found
+
+    # ── equal keys in this chunk ─────────────────────────────────────────────────────────────
+
+    def _equal_keys(self, cursor: Cursor, numbers: list[int], found: SortedOut) -> list[list[int]]:
+        """Groups of two or more; a key that the server cannot read removes its row."""
+        cursor.execute("SAVEPOINT ri_keys")
+        try:
+            groups = self._groups(cursor, numbers)
+        except psycopg2.Error as error:
+            if fault_of(error.pgcode) is not Fault.RECORD:
+                raise
+            cursor.execute("ROLLBACK TO SAVEPOINT ri_keys")
+            self._remove_unreadable(cursor, numbers, found)
+            groups = self._groups(cursor, [n for n in numbers if n not in found.removed])
+        cursor.execute("RELEASE SAVEPOINT ri_keys")
+        return groups
+
+    def _groups(self, cursor: Cursor, numbers: list[int]) -> list[list[int]]:
+        keys = SQL(", ").join(self._upsert.key_names())
+        cursor.execute(
+            SQL("SELECT array_agg(k.n) FROM ({}) AS k WHERE ({}) IS NOT NULL GROUP BY {} HAVING count(*) > 1").format(
+                self._keys(numbers), SQL("ROW({})").format(keys), keys
+            )
+        )
+        return sorted(sorted(numbers) for (numbers,) in cursor.fetchall())
+
+    def _keys(self, numbers: list[int]) -> Composed:
+        return SQL("{} WHERE s.n = ANY ({})").format(self._upsert.keys_statement(), _numbers(numbers))
+
+    def _remove_unreadable(self, cursor: Cursor, numbers: list[int], found: SortedOut) -> None:
+        """Halve until the rows are alone whose key the server cannot cast; they are few, or all."""
+        cursor.execute("SAVEPOINT ri_key")
+        try:
+            self._groups(cursor, numbers)
+            cursor.execute("RELEASE SAVEPOINT ri_key")
+        except psycopg2.Error as error:
+            if fault_of(error.pgcode) is not Fault.RECORD:
+                raise
+            cursor.execute("ROLLBACK TO SAVEPOINT ri_key")
+            if len(numbers) > 1:
+                middle = len(numbers) // 2
+                self._remove_unreadable(cursor, numbers[:middle], found)
+                self._remove_unreadable(cursor, numbers[middle:], found)
+            else:
+                state = str(error.pgcode)
+                problem = Problem(problem_code(state), None, primary_message(error), {"sqlstate": state})
+                found.removed[numbers[0]] = Removed(problem, skipped=False)
+
+    # ── keys this batch has met before ───────────────────────────────────────────────────────
+
+    def _compare_with_batch(self, cursor: Cursor, groups: list[list[int]], found: SortedOut) -> None:
+        found.hashes = self._hashes(cursor)
+        met = self._met(cursor)
+        if self._plan.on_conflict != "update":
+            own = [n for n, items in met.items() if any(item.completed for item in items)]
+            cursor.execute(SQL("UPDATE {} SET own = true WHERE n = ANY ({})").format(STAGE, _numbers(own)))
+        if self._plan.on_duplicate != "last":
+            self._remove_later(groups, met, found)
+
+    def _hashes(self, cursor: Cursor) -> dict[int, str]:
+        cursor.execute(SQL("SELECT n, key_hash FROM ({}) AS h WHERE key_hash IS NOT NULL").format(self._hashed()))
+        return dict(cursor.fetchall())
+
+    def _hashed(self) -> Composed:
+        """128 bits that agree with the key's equality; the text's where the type has no hash of its own."""
+        if self._plan.hashed_key:
+            parts = [
+                SQL("hash_array_extended(ARRAY[k.{}], {})").format(name, Literal(seed))
+                for name in self._upsert.key_names()
+                for seed in (0, 1)
+            ]
+        else:
+            parts = [SQL("quote_literal(CAST(k.{} AS text))").format(name) for name in self._upsert.key_names()]
+        keys = SQL(", ").join(SQL("k.{}").format(name) for name in self._upsert.key_names())
+        return SQL(
+            "SELECT k.n, CASE WHEN ROW({}) IS NOT NULL THEN md5(concat_ws(',', {})) END AS key_hash FROM ({}) AS k"
+        ).format(keys, SQL(", ").join(parts), self._upsert.keys_statement())
+
+    def _met(self, cursor: Cursor) -> dict[int, list[Met]]:
+        """Number → the items of this lineage with its key, in file order."""
+        cursor.execute(
+            SQL(
+                "SELECT h.n, i.item_index, i.source_line, i.status = 'completed' FROM ({}) AS h JOIN {} AS i "
+                "ON i.key_hash = h.key_hash AND i.batch_id = ANY ({}) ORDER BY h.n, i.item_index"
+            ).format(self._hashed(), self._lineage.items, _uuids(self._lineage.batch_ids))
+        )
+        met: dict[int, list[Met]] = {}
+        for n, *item in cursor.fetchall():
+            met.setdefault(n, []).append(Met(*item))
+        return met
+
+    def _remove_later(self, groups: list[list[int]], met: dict[int, list[Met]], found: SortedOut) -> None:
+        """`first` and `error`: only the first record with a key is written. Only it keeps the key's hash."""
+        for n, items in met.items():
+            other = next((item for item in items if item.index != n), None)
+            if other is not None:
+                found.removed[n] = self._later(other.index, other.line)
+        for group in groups:
+            first, *later = group
+            for n in later:
+                found.removed.setdefault(n, self._later(first, None))
+        for n in found.removed:
+            found.hashes.pop(n, None)
+
+    def _later(self, index: int, line: int | None) -> Removed:
+        first = f"line {line}" if line is not None else f"record {index}"
+        keys = ", ".join(self._plan.key)
+        problem = Problem("target.duplicate", None, f"has the same {keys} as {first}", {"first_index": str(index)})
+        return Removed(problem, skipped=self._plan.on_duplicate == "first")
+
+    # ── records overtaken by a later one of their lineage ────────────────────────────────────
+
+    def _skip_superseded(self, cursor: Cursor, found: SortedOut) -> None:
+        """Repairing line 7 never overwrites line 9, which came later and was completed."""
+        cursor.execute(
+            SQL(
+                "SELECT f.n, max(i.item_index), max(i.source_line) FROM ({}) AS f JOIN {} AS i "
+                "ON i.batch_id = ANY ({}) AND i.status = 'completed' AND i.target_id = f.target_id "
+                "AND i.item_index > f.n GROUP BY f.n"
+            ).format(self._upsert.found_statement(), self._lineage.items, _uuids(self._lineage.batch_ids))
+        )
+        for n, index, line in cursor.fetchall():
+            later = f"line {line}" if line is not None else f"record {index}"
+            message = f"{later} has the same {', '.join(self._plan.key)}, comes later and is completed"
+            found.removed[n] = Removed(
+                Problem("target.superseded", None, message, {"by_index": str(index)}), skipped=True
+            )
+
+
+def _numbers(numbers: object) -> Composed:
+    return SQL("CAST({} AS int8[])").format(Literal(list(numbers)))  # type: ignore[call-overload]
+
+
+def _uuids(ids: tuple[str, ...]) -> Composed:
+    return SQL("CAST({} AS uuid[])").format(Literal(list(ids)))
+
+
+__all__ = ["Duplicates", "Identifier", "Lineage", "Removed", "SortedOut"]

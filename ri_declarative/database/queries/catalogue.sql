@@ -1,0 +1,126 @@
+-- name: relation
+-- The relation a pipeline names: by schema and name, or by name along the search path.
+SELECT c.oid, n.nspname AS schema, c.relname AS name, c.relkind AS kind,
+       pg_catalog.row_security_active(c.oid) AS row_security,
+       pg_catalog.has_schema_privilege(n.oid, 'USAGE') AS usable,
+       pg_catalog.has_table_privilege(c.oid, 'SELECT')
+           OR pg_catalog.has_any_column_privilege(c.oid, 'SELECT') AS can_select,
+       pg_catalog.has_any_column_privilege(c.oid, 'INSERT') AS can_insert,
+       pg_catalog.has_any_column_privilege(c.oid, 'UPDATE') AS can_update
+FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'v', 'f', 'm')
+  AND c.relname = CAST(:name AS text)
+  AND (n.nspname = CAST(:schema AS text)
+       OR (CAST(:schema AS text) IS NULL AND n.nspname = ANY (pg_catalog.current_schemas(false))))
+ORDER BY pg_catalog.array_position(pg_catalog.current_schemas(false), n.nspname)
+LIMIT 1;
+
+-- name: relation_names
+-- Every table and view a pipeline could have meant, for "did you mean".
+SELECT CASE WHEN CAST(:schema AS text) IS NULL THEN c.relname ELSE n.nspname || '.' || c.relname END AS name
+FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'v', 'f')
+  AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\_toast%'
+ORDER BY 1
+LIMIT 5000;
+
+-- name: columns
+-- The columns of a relation, domains resolved to their base type.
+WITH RECURSIVE base AS (
+    SELECT a.attnum, a.attname, a.atttypid AS typid, a.atttypmod AS typmod, a.attnotnull AS not_null,
+           a.attidentity, a.attgenerated, a.attcollation, false AS domain
+    FROM pg_catalog.pg_attribute a
+    WHERE a.attrelid = :oid AND a.attnum > 0 AND NOT a.attisdropped
+  UNION ALL
+    SELECT b.attnum, b.attname, t.typbasetype, t.typtypmod, b.not_null OR t.typnotnull,
+           b.attidentity, b.attgenerated, b.attcollation, true
+    FROM base b
+    JOIN pg_catalog.pg_type t ON t.oid = b.typid
+    WHERE t.typtype = 'd'
+)
+SELECT b.attnum AS number, b.attname AS name, b.typid AS type_oid, b.typmod, b.not_null, b.domain,
+       tn.nspname AS type_schema, t.typname AS type_name, t.typtype AS type_kind, t.typcategory AS type_category,
+       pg_catalog.format_type(b.typid, b.typmod) AS type_text,
+       b.attidentity AS identity, b.attgenerated AS generated,
+       (SELECT pg_catalog.pg_get_expr(d.adbin, d.adrelid)
+        FROM pg_catalog.pg_attrdef d
+        WHERE d.adrelid = :oid AND d.adnum = b.attnum AND b.attgenerated = '') AS default_sql,
+       CASE WHEN b.attidentity <> ''
+            THEN pg_catalog.pg_get_serial_sequence(
+                     (SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname)
+                      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+                      WHERE c.oid = :oid), b.attname)
+       END AS identity_sequence,
+       COALESCE((SELECT NOT c.collisdeterministic FROM pg_catalog.pg_collation c WHERE c.oid = b.attcollation), false)
+           AS nondeterministic,
+       (SELECT pg_catalog.array_agg(e.enumlabel ORDER BY e.enumsortorder)
+        FROM pg_catalog.pg_enum e WHERE e.enumtypid = t.oid)::text[] AS labels,
+       et.typname AS element_name, etn.nspname AS element_schema, et.typtype AS element_kind,
+       (SELECT pg_catalog.array_agg(e.enumlabel ORDER BY e.enumsortorder)
+        FROM pg_catalog.pg_enum e WHERE e.enumtypid = et.oid)::text[] AS element_labels,
+       pg_catalog.has_column_privilege(:oid, b.attnum, 'SELECT') AS can_select,
+       pg_catalog.has_column_privilege(:oid, b.attnum, 'INSERT') AS can_insert,
+       pg_catalog.has_column_privilege(:oid, b.attnum, 'UPDATE') AS can_update
+FROM base b
+JOIN pg_catalog.pg_type t ON t.oid = b.typid AND t.typtype <> 'd'
+JOIN pg_catalog.pg_namespace tn ON tn.oid = t.typnamespace
+LEFT JOIN pg_catalog.pg_type et ON et.oid = t.typelem AND t.typcategory = 'A'
+LEFT JOIN pg_catalog.pg_namespace etn ON etn.oid = et.typnamespace
+ORDER BY b.attnum;
+
+-- name: indexes
+-- The unique and exclusion indexes of a table.
+SELECT ic.relname AS name, i.indisprimary AS is_primary, i.indisunique AS is_unique,
+       i.indisvalid AND i.indisready AND i.indislive AS valid,
+       i.indpred IS NOT NULL AS partial, i.indexprs IS NOT NULL AS expression, i.indimmediate AS immediate,
+       (SELECT pg_catalog.array_agg(a.attname ORDER BY k.place)
+        FROM pg_catalog.unnest(i.indkey::int2[]) WITH ORDINALITY AS k (number, place)
+        JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number
+        WHERE k.place <= i.indnkeyatts)::text[] AS columns
+FROM pg_catalog.pg_index i
+JOIN pg_catalog.pg_class ic ON ic.oid = i.indexrelid
+WHERE i.indrelid = :oid AND (i.indisunique OR i.indisexclusion)
+ORDER BY ic.relname;
+
+-- name: constraints
+-- Check and foreign key constraints of a table; columns by name, in the constraint's order.
+SELECT c.conname AS name, c.contype AS kind, c.convalidated AS validated, c.condeferrable AS deferrable,
+       (SELECT pg_catalog.array_agg(a.attname ORDER BY k.place)
+        FROM pg_catalog.unnest(c.conkey) WITH ORDINALITY AS k (number, place)
+        JOIN pg_catalog.pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.number)::text[] AS columns,
+       CASE WHEN c.contype = 'c' THEN pg_catalog.pg_get_expr(c.conbin, c.conrelid) END AS check_sql,
+       c.confrelid = c.conrelid AS self_reference, c.confmatchtype AS match,
+       fn.nspname AS foreign_schema, fc.relname AS foreign_table,
+       (SELECT pg_catalog.array_agg(a.attname ORDER BY k.place)
+        FROM pg_catalog.unnest(c.confkey) WITH ORDINALITY AS k (number, place)
+        JOIN pg_catalog.pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = k.number)::text[] AS foreign_columns,
+       COALESCE(pg_catalog.has_schema_privilege(fn.oid, 'USAGE')
+                AND pg_catalog.has_table_privilege(fc.oid, 'SELECT')
+                AND NOT pg_catalog.row_security_active(fc.oid), false) AS foreign_readable
+FROM pg_catalog.pg_constraint c
+LEFT JOIN pg_catalog.pg_class fc ON fc.oid = c.confrelid
+LEFT JOIN pg_catalog.pg_namespace fn ON fn.oid = fc.relnamespace
+WHERE c.conrelid = :oid AND c.contype IN ('c', 'f')
+ORDER BY c.conname;
+
+-- name: triggers
+-- What users' triggers can do to a row: rewrite it before it is stored, or judge across rows.
+SELECT COALESCE(bool_or(t.tgtype & 2 = 2 AND t.tgtype & 1 = 1 AND t.tgtype & 20 > 0), false) AS before_row,
+       COALESCE(bool_or(t.tgconstraint <> 0), false) AS constraint_trigger
+FROM pg_catalog.pg_trigger t
+WHERE t.tgrelid = ANY (
+          SELECT :oid ::oid
+          UNION ALL SELECT p.relid::oid FROM pg_catalog.pg_partition_tree(:oid) p WHERE p.relid <> :oid)
+  AND NOT t.tgisinternal AND t.tgenabled <> 'D';
+
+-- name: hashable
+-- Whether a type has a default hash operator class, so that equal values hash alike.
+SELECT EXISTS (
+    SELECT FROM pg_catalog.pg_opclass o
+    JOIN pg_catalog.pg_am am ON am.oid = o.opcmethod AND am.amname = 'hash'
+    WHERE o.opcdefault AND (o.opcintype = :oid
+        OR EXISTS (SELECT FROM pg_catalog.pg_cast k
+                   WHERE k.castsource = :oid AND k.casttarget = o.opcintype AND k.castmethod = 'b'
+                     AND k.castcontext = 'i')));

@@ -1,0 +1,470 @@
+"""The one SQL statement that writes a chunk: classify by join, then update, then insert.
+
+    m   staging ⋈ look-ups ⟕ target, materialised: number, found, same, refused, the row's new values
+    u   UPDATE where found and not same
+    i   INSERT where not found, in file order, ON CONFLICT (key) DO NOTHING
+    →   per staged row: number, state, target id
+
+Built once per run from an `UpsertPlan`; every identifier and literal is quoted by the driver.
+Staging is all text, so that nothing about a value is decided before the cast. Casts name the base
+type and never a length: `::varchar(3)` cuts and `::numeric(6,2)` rounds in silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from psycopg2.sql import SQL, Composable, Composed, Identifier, Literal
+
+from ri_declarative.database.catalogue import Column, ForeignKey
+from ri_declarative.database.plan import (
+    Constant,
+    LookedUp,
+    Lookup,
+    Refusal,
+    RunFact,
+    Staged,
+    TargetColumn,
+    UpsertPlan,
+)
+
+STAGE = Identifier("pg_temp", "ri_stage")
+# Types without an equality that means "the same value"; compared by another type instead.
+_COMPARE_AS = {"json": "jsonb", "xml": "text", "citext": "text"} | dict.fromkeys(
+    ("point", "line", "lseg", "box", "path", "polygon", "circle"), "text"
+)
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What `run:` columns are filled with; times are the database's."""
+
+    batch_id: str
+    started_at: str
+    source_name: str
+
+    def expression(self, name: str) -> Composable:
+        """SQL of one fact; `item_id` and `line` differ per row."""
+        if name == "item_id":
+            prefix = Literal(self.batch_id[:28])
+            return SQL("CAST({} || lpad(to_hex(s.n), 8, '0') AS uuid)").format(prefix)
+        if name == "line":
+            return SQL("s.line")
+        return Literal(str(getattr(self, name)))
+
+
+class Upsert:
+    """The SQL of one plan in one run."""
+
+    def __init__(self, plan: UpsertPlan, facts: RunFacts) -> None:
+        self.plan = plan
+        self._facts = facts
+        self._value = {c.column.name: Identifier("q", f"v{k}") for k, c in enumerate(plan.columns)}
+        self._foreign_keys = tuple(fk for fk in plan.relation.foreign_keys if self._predictable(fk))
+        predictions = [*self._lookups_missing(), *self._nulls(), *self._checks(), *self._parents_missing()]
+        self.refusals = tuple(refusal for _, refusal in predictions)
+        self._conditions = tuple(condition for condition, _ in predictions)
+
+    # ── statements ───────────────────────────────────────────────────────────────────────────
+
+    def set_statement(self, wave: int) -> Composed:
+        """Writes all staged rows of `wave`. Gives n, state, target id; the row n = -1 counts the inserts."""
+        source = SQL("(SELECT * FROM {} WHERE wave = {})").format(STAGE, Literal(wave))
+        names = self._names_in_m()
+        matches = SQL(" AND ").join(
+            SQL("i.{} = {}").format(alias, names[name])
+            for name, alias in zip(self.plan.key, self.key_names(), strict=True)
+        )
+        return SQL("{}\nUNION ALL SELECT -1, CAST((SELECT count(*) FROM i) AS text), NULL").format(
+            self._statement(source, matches)
+        )
+
+    def row_statement(self, source: Composable) -> Composed:
+        """Writes the one row of `source`: what was inserted is its own, whatever a trigger made of the key."""
+        return self._statement(source, SQL("true"))
+
+    def rescue_statement(self, source: Composable) -> Composed | None:
+        """Updates the one row whose key a trigger rewrites into one that exists; None where it may not."""
+        if not self._updates:
+            return None
+        return SQL(
+            "WITH m AS MATERIALIZED ({classified})\n"
+            "INSERT INTO {target} AS t ({columns}) SELECT {values} FROM m\n"
+            "ON CONFLICT ({key}) DO UPDATE SET {sets} RETURNING {identity}"
+        ).format(
+            classified=self._classify(source),
+            target=self._target,
+            columns=_names(c.column.name for c in self.plan.columns),
+            values=self._values_of_m(),
+            key=_names(self.plan.key),
+            sets=SQL(", ").join(
+                SQL("{0} = COALESCE(t.{0}, EXCLUDED.{0})" if c.on_update == "fill" else "{0} = EXCLUDED.{0}").format(
+                    Identifier(c.column.name)
+                )
+                for c in self._written_on_update
+            ),
+            identity=self._identity("t"),
+        )
+
+    def keys_statement(self) -> Composed:
+        """Per staged row: n and the key's values as k0…; what equality means is the column's business."""
+        keys = [
+            SQL("{} AS {}").format(self._inserted(self.plan.by_name[name]), Identifier(f"k{k}"))
+            for k, name in enumerate(self.plan.key)
+        ]
+        return SQL("SELECT s.n, {keys} FROM {stage} AS s{lookups}").format(
+            keys=SQL(", ").join(keys), stage=STAGE, lookups=self._lookup_joins()
+        )
+
+    def key_names(self) -> tuple[Identifier, ...]:
+        """The names of `keys_statement`'s key values."""
+        return tuple(Identifier(f"k{k}") for k in range(len(self.plan.key)))
+
+    def found_statement(self) -> Composed:
+        """n and target id of every staged row whose row exists already."""
+        return SQL("SELECT s.n, {identity} AS target_id FROM {stage} AS s{lookups}{target}").format(
+            identity=self._identity("t"), stage=STAGE, lookups=self._lookup_joins(), target=self._target_join("JOIN")
+        )
+
+    # ── m: classify ──────────────────────────────────────────────────────────────────────────
+
+    def _statement(self, source: Composable, matches: Composable) -> Composed:
+        return SQL(
+            "WITH m AS MATERIALIZED ({classified}){update},\ni AS ({insert})\n"
+            "SELECT m.n, CASE WHEN m.refused IS NOT NULL THEN 'r' || m.refused WHEN m.existing THEN 'e' "
+            "WHEN m.same THEN 's' WHEN {updated} THEN 'u' WHEN i.ri_id IS NOT NULL THEN 'i' ELSE 'x' END AS state, "
+            "COALESCE({updated_id}i.ri_id, m.ri_id) AS target_id\n"
+            "FROM m {join_update}LEFT JOIN i ON NOT m.found AND {matches}"
+        ).format(
+            classified=self._classify(source),
+            update=SQL(",\nu AS ({})").format(self._update()) if self._updates else SQL(""),
+            insert=self._insert(),
+            updated=SQL("u.n IS NOT NULL") if self._updates else SQL("false"),
+            updated_id=SQL("u.ri_id, ") if self._updates else SQL(""),
+            join_update=SQL("LEFT JOIN u ON u.n = m.n ") if self._updates else SQL(""),
+            matches=matches,
+        )
+
+    def _classify(self, source: Composable) -> Composed:
+        refused = SQL(" ").join(
+            SQL("WHEN {} THEN {}").format(condition, Literal(number))
+            for number, condition in enumerate(self._conditions)
+        )
+        return SQL(
+            "SELECT q.*, {refused} AS refused\n"
+            "FROM (SELECT p.*, p.found AND NOT p.existing AND {same} AS same\n"
+            "      FROM ({rows} OFFSET 0) AS p) AS q{parents}{checks}"
+        ).format(
+            refused=SQL("CASE {} END").format(refused) if self._conditions else SQL("CAST(NULL AS int)"),
+            same=self._same(),
+            rows=self._rows(source),
+            parents=self._parent_joins(),
+            checks=self._check_join(),
+        )
+
+    def _rows(self, source: Composable) -> Composed:
+        selected = [
+            SQL("s.n"),
+            SQL("{} AS found").format(self._found()),
+            SQL("{} AS ri_id").format(self._identity("t")),
+        ]
+        own = SQL("false") if self.plan.on_conflict == "update" else SQL("{} AND NOT s.own").format(self._found())
+        selected.append(SQL("{} AS existing").format(own))
+        for k, name in enumerate(self._ident):
+            selected.append(SQL("{} AS {}").format(Identifier("t", name), Identifier(f"id{k}")))
+        for k, column in enumerate(self.plan.columns):
+            selected.append(SQL("{} AS {}").format(self._new_value(column), Identifier(f"v{k}")))
+            if self._is_compared(column):
+                selected.append(SQL("{} AS {}").format(Identifier("t", column.column.name), Identifier(f"o{k}")))
+        for k, lookup in enumerate(self.plan.lookups):
+            selected.append(SQL("{} AS {}").format(self._lookup_missing(k, lookup), Identifier(f"x{k}")))
+        return SQL("SELECT {selected}\n  FROM {source} AS s{lookups}{target}").format(
+            selected=SQL(", ").join(selected),
+            source=source,
+            lookups=self._lookup_joins(),
+            target=self._target_join("LEFT JOIN"),
+        )
+
+    def _lookup_joins(self) -> Composed:
+        return SQL("").join(
+            SQL("\n  LEFT JOIN {table} AS {alias} ON {on}").format(
+                table=Identifier(lookup.schema, lookup.table),
+                alias=Identifier(f"l{k}"),
+                on=SQL(" AND ").join(
+                    SQL("{} = {}").format(Identifier(f"l{k}", column.name), _cast(Identifier("s", staged.cell), column))
+                    for column, staged in lookup.match
+                ),
+            )
+            for k, lookup in enumerate(self.plan.lookups)
+        )
+
+    def _target_join(self, kind: str) -> Composed:
+        on = SQL(" AND ").join(
+            SQL("{} = {}").format(Identifier("t", name), self._inserted(self.plan.by_name[name]))
+            for name in self.plan.key
+        )
+        return SQL("\n  {kind} {target} AS t ON {on}").format(kind=SQL(kind), target=self._target, on=on)
+
+    def _lookup_missing(self, number: int, lookup: Lookup) -> Composed:
+        present = [SQL("{} IS NOT NULL").format(Identifier("s", staged.cell)) for _, staged in lookup.match]
+        absent = SQL("{} IS NULL").format(Identifier(f"l{number}", lookup.match[0][0].name))
+        return SQL(" AND ").join([*present, absent])
+
+    def _same(self) -> Composed:
+        pairs = [
+            SQL("{} IS NOT DISTINCT FROM {}").format(
+                _comparable(Identifier("p", f"v{k}"), c.column), _comparable(Identifier("p", f"o{k}"), c.column)
+            )
+            for k, c in enumerate(self.plan.columns)
+            if self._is_compared(c)
+        ]
+        return SQL("({})").format(SQL(" AND ").join(pairs)) if pairs else Composed([SQL("true")])
+
+    def _is_compared(self, column: TargetColumn) -> bool:
+        return column.on_update != "keep" and not isinstance(column.source, RunFact)
+
+    # ── a column's value ─────────────────────────────────────────────────────────────────────
+
+    def _new_value(self, column: TargetColumn) -> Composable:
+        """The value after the write: what is inserted, or what an existing row is changed to."""
+        inserted, updated = self._inserted(column), self._updated(column)
+        if inserted == updated:
+            return inserted
+        return SQL("CASE WHEN {} THEN {} ELSE {} END").format(self._found(), updated, inserted)
+
+    def _inserted(self, column: TargetColumn) -> Composable:
+        value = self._plain(column)
+        source = column.source
+        if isinstance(source, Staged) and source.mark and column.column.default_sql:
+            default = SQL("CASE WHEN {} IS NOT NULL THEN {} ELSE {} END")
+            return default.format(Identifier("s", source.mark), _verbatim(column.column.default_sql), value)
+        return value
+
+    def _updated(self, column: TargetColumn) -> Composable:
+        value, there = self._plain(column), Identifier("t", column.column.name)
+        if column.keep_missing:
+            value = SQL("CASE WHEN {} THEN {} ELSE {} END").format(self._is_missing(column), there, value)
+        if column.on_update == "keep":
+            return there
+        return SQL("COALESCE({}, {})").format(there, value) if column.on_update == "fill" else value
+
+    def _plain(self, column: TargetColumn) -> Composable:
+        source = column.source
+        if isinstance(source, Staged):
+            return _cast(Identifier("s", source.cell), column.column)
+        if isinstance(source, Constant):
+            return _cast(Literal(source.text), column.column)
+        if isinstance(source, RunFact):
+            return _cast(self._facts.expression(source.name), column.column)
+        return _cast(Identifier(f"l{source.lookup}", self.plan.lookups[source.lookup].take), column.column)
+
+    def _is_missing(self, column: TargetColumn) -> Composable:
+        source = column.source
+        if isinstance(source, LookedUp):
+            cells = [Identifier("s", staged.cell) for _, staged in self.plan.lookups[source.lookup].match]
+            return SQL("({})").format(SQL(" OR ").join(SQL("{} IS NULL").format(cell) for cell in cells))
+        assert isinstance(source, Staged)
+        assert source.mark
+        return SQL("{} IS NOT NULL").format(Identifier("s", source.mark))
+
+    # ── u and i: write ───────────────────────────────────────────────────────────────────────
+
+    @cached_property
+    def _written_on_update(self) -> tuple[TargetColumn, ...]:
+        return tuple(c for c in self.plan.columns if c.on_update != "keep")
+
+    @property
+    def _updates(self) -> bool:
+        """Whether an existing row can ever be changed: of an earlier batch, or of this one by `last`."""
+        allowed = self.plan.on_conflict == "update" or self.plan.on_duplicate == "last"
+        return allowed and any(self._is_compared(c) for c in self.plan.columns)
+
+    def _update(self) -> Composed:
+        names = self._names_in_m()
+        return SQL(
+            "UPDATE {target} AS t SET {sets} FROM m\n  WHERE {identity} AND m.found AND NOT m.existing AND NOT m.same "
+            "AND m.refused IS NULL RETURNING m.n, {target_id} AS ri_id"
+        ).format(
+            target=self._target,
+            sets=SQL(", ").join(
+                SQL("{} = {}").format(Identifier(c.column.name), names[c.column.name]) for c in self._written_on_update
+            ),
+            identity=SQL(" AND ").join(
+                SQL("{} = {}").format(Identifier("t", name), Identifier("m", f"id{k}"))
+                for k, name in enumerate(self._ident)
+            ),
+            target_id=self._identity("t"),
+        )
+
+    def _insert(self) -> Composed:
+        return SQL(
+            "INSERT INTO {target} AS t ({columns})\n  SELECT {values} FROM m WHERE NOT m.found AND m.refused IS NULL "
+            "ORDER BY m.n\n  ON CONFLICT ({key}) DO NOTHING RETURNING {returned}, {target_id} AS ri_id"
+        ).format(
+            target=self._target,
+            columns=_names(c.column.name for c in self.plan.columns),
+            values=self._values_of_m(),
+            key=_names(self.plan.key),
+            returned=SQL(", ").join(
+                SQL("{} AS {}").format(Identifier("t", name), alias)
+                for name, alias in zip(self.plan.key, self.key_names(), strict=True)
+            ),
+            target_id=self._identity("t"),
+        )
+
+    # ── what can be refused before the database says it ──────────────────────────────────────
+
+    def _lookups_missing(self) -> list[tuple[Composable, Refusal]]:
+        return [
+            (
+                Identifier("q", f"x{k}"),
+                Refusal("lookup.missing", lookup.field, f"has no partner in {lookup.label}", {"lookup": lookup.label}),
+            )
+            for k, lookup in enumerate(self.plan.lookups)
+            if lookup.fails
+        ]
+
+    def _nulls(self) -> list[tuple[Composable, Refusal]]:
+        """NOT NULL columns of the mapping; a trigger may fill them first, a domain is left to the database."""
+        if self._rewritten:
+            return []
+        return [
+            (
+                SQL("NOT q.same AND {} IS NULL").format(self._value[c.column.name]),
+                Refusal(
+                    "db.not_null",
+                    c.field,
+                    f'column "{c.column.name}" needs a value',
+                    {"sqlstate": "23502", "column": c.column.name},
+                ),
+            )
+            for c in self.plan.columns
+            if c.column.not_null and not c.column.domain
+        ]
+
+    @cached_property
+    def _predicted_checks(self) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
+        mapped = self.plan.by_name
+        return tuple(
+            (check.name, check.sql, check.columns)
+            for check in self.plan.relation.checks
+            if not self._rewritten and check.columns and all(name in mapped for name in check.columns)
+        )
+
+    def _checks(self) -> list[tuple[Composable, Refusal]]:
+        return [
+            (
+                SQL("NOT q.same AND {} IS FALSE").format(Identifier("c", f"c{k}")),
+                Refusal(
+                    "db.check",
+                    self.plan.by_name[columns[0]].field if len(columns) == 1 else None,
+                    f'breaks the rule "{name}" of {self.plan.relation.label}: {check}',
+                    {"sqlstate": "23514", "constraint": name, "column": ", ".join(columns)},
+                ),
+            )
+            for k, (name, check, columns) in enumerate(self._predicted_checks)
+        ]
+
+    def _check_join(self) -> Composed:
+        if not self._predicted_checks:
+            return Composed([])
+        used = dict.fromkeys(name for _, _, columns in self._predicted_checks for name in columns)
+        return SQL("\nCROSS JOIN LATERAL (SELECT {checks} FROM (SELECT {values}) AS row_to_be) AS c").format(
+            checks=SQL(", ").join(
+                SQL("({}) AS {}").format(_verbatim(check), Identifier(f"c{k}"))
+                for k, (_, check, _) in enumerate(self._predicted_checks)
+            ),
+            values=SQL(", ").join(SQL("{} AS {}").format(self._value[name], Identifier(name)) for name in used),
+        )
+
+    def _predictable(self, key: ForeignKey) -> bool:
+        mapped = self.plan.by_name
+        return (
+            key.simple
+            and key.validated
+            and key.readable
+            and not (self._rewritten or key.self_reference or key.deferrable)
+            and all(name in mapped for name in key.columns)
+            and not any(isinstance(mapped[name].source, LookedUp) for name in key.columns)
+        )
+
+    def _parents_missing(self) -> list[tuple[Composable, Refusal]]:
+        found = []
+        for k, key in enumerate(self._foreign_keys):
+            present = [SQL("{} IS NOT NULL").format(self._value[name]) for name in key.columns]
+            missing = SQL("{} IS NULL").format(Identifier(f"f{k}", key.foreign_columns[0]))
+            details = {"sqlstate": "23503", "constraint": key.name, "column": ", ".join(key.columns)}
+            field = self.plan.by_name[key.columns[0]].field if len(key.columns) == 1 else None
+            message = f"has no partner in {key.schema}.{key.table} ({', '.join(key.foreign_columns)})"
+            condition = SQL(" AND ").join([SQL("NOT q.same"), *present, missing])
+            found.append((condition, Refusal("db.foreign_key", field, message, details)))
+        return found
+
+    def _parent_joins(self) -> Composed:
+        return SQL("").join(
+            SQL("\nLEFT JOIN {table} AS {alias} ON {on}").format(
+                table=Identifier(key.schema, key.table),
+                alias=Identifier(f"f{k}"),
+                on=SQL(" AND ").join(
+                    SQL("{} = {}").format(Identifier(f"f{k}", theirs), self._value[ours])
+                    for ours, theirs in zip(key.columns, key.foreign_columns, strict=True)
+                ),
+            )
+            for k, key in enumerate(self._foreign_keys)
+        )
+
+    # ── names ────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def _rewritten(self) -> bool:
+        """A trigger may change the row before it is judged, a view hides who judges: no prediction."""
+        return self.plan.relation.before_row_trigger or self.plan.relation.kind not in "rp"
+
+    @property
+    def _target(self) -> Identifier:
+        return Identifier(self.plan.relation.schema, self.plan.relation.name)
+
+    @property
+    def _ident(self) -> tuple[str, ...]:
+        return self.plan.identity
+
+    def _found(self) -> Composed:
+        return SQL("({} IS NOT NULL)").format(Identifier("t", self.plan.key[0]))
+
+    def _identity(self, alias: str) -> Composed:
+        names = [Identifier(alias, name) for name in self._ident]
+        if len(names) == 1:
+            return SQL("CAST({} AS text)").format(names[0])
+        values = SQL("CAST(jsonb_build_array({}) AS text)").format(SQL(", ").join(names))
+        return SQL("CASE WHEN {} IS NOT NULL THEN {} END").format(names[0], values)
+
+    def _names_in_m(self) -> dict[str, Identifier]:
+        return {c.column.name: Identifier("m", f"v{k}") for k, c in enumerate(self.plan.columns)}
+
+    def _values_of_m(self) -> Composed:
+        return SQL(", ").join(self._names_in_m().values())
+
+
+def _names(names: Iterable[str]) -> Composed:
+    return SQL(", ").join(Identifier(name) for name in names)
+
+
+def _cast(value: Composable, column: Column) -> Composed:
+    if column.type_name == "money":  # its text form depends on lc_monetary
+        value = SQL("CAST({} AS numeric)").format(value)
+    return SQL("CAST({} AS {})").format(value, Identifier(column.type_schema, column.type_name))
+
+
+def _comparable(value: Composable, column: Column) -> Composable:
+    other = "text" if column.nondeterministic else _COMPARE_AS.get(column.type_name)
+    if other is None:
+        return value
+    collation = SQL(' COLLATE "C"') if other == "text" else SQL("")
+    return SQL("CAST({} AS {}){}").format(value, SQL(other), collation)
+
+
+def _verbatim(text: str) -> SQL:
+    """SQL that the server's own catalogue printed; braces are not placeholders."""
+    return SQL(text)

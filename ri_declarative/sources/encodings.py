@@ -1,0 +1,119 @@
+"""Bytes to text without loss: which encoding, which byte-order mark, and what becomes of bad bytes.
+
+A byte that the encoding does not know becomes the lone surrogate U+DC00 + byte (PEP 383 does this
+for bytes from 0x80 on; UTF-16 needs it for all), so that `original_bytes` can rebuild it.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from typing import NamedTuple
+
+from ri_declarative.errors import SourceError
+
+KEEP_BYTES = "ri_declarative.keep_bytes"  # name of the error handler that is registered below
+BAD_BYTE = re.compile("[\ud800-\udfff]")
+
+# UTF-32 LE first: its mark begins with that of UTF-16 LE.
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+# Declared names that leave the byte order open → what the mark may say.
+_FAMILIES = {
+    "utf-8": ("utf-8",),
+    "utf-8-sig": ("utf-8",),
+    "utf-16": ("utf-16-le", "utf-16-be"),
+    "utf-16-le": ("utf-16-le",),
+    "utf-16-be": ("utf-16-be",),
+    "utf-32": ("utf-32-le", "utf-32-be"),
+    "utf-32-le": ("utf-32-le",),
+    "utf-32-be": ("utf-32-be",),
+}
+# Without a mark: RFC 2781 section 4.3 says big-endian, every file seen in practice is little-endian.
+_WITHOUT_MARK = {"utf-8-sig": "utf-8", "utf-16": "utf-16-le", "utf-32": "utf-32-le"}
+
+
+class Encoding(NamedTuple):
+    """A codec's name, and how many bytes of byte-order mark the file begins with."""
+
+    codec: str
+    mark_bytes: int
+
+
+def choose_encoding(head: bytes, declared: str | None, *, name: str) -> Encoding:
+    """The declared encoding, else that of the byte-order mark, else utf-8.
+
+    SourceError when the declaration is unknown, or when the mark contradicts it.
+
+    >>> choose_encoding(b"\\xef\\xbb\\xbfid", None, name="a.csv")
+    Encoding(codec='utf-8', mark_bytes=3)
+    """
+    mark, marked = next(((m, codec) for m, codec in _MARKS if head.startswith(m)), (b"", None))
+    if declared is None:
+        return Encoding(marked or "utf-8", len(mark))
+    codec = _normal_name(declared, name=name)
+    if marked is None:
+        return Encoding(_WITHOUT_MARK.get(codec, codec), 0)
+    if marked not in _FAMILIES.get(codec, ()):
+        raise SourceError(
+            "source-encoding",
+            f"{name}: source.encoding says {declared}, but the file begins with the byte-order mark of {marked}",
+            hint="correct source.encoding, or leave it out",
+        )
+    return Encoding(marked, len(mark))
+
+
+def error_handler(codec: str) -> str:
+    """Name of the error handler that keeps bad bytes of `codec`; the built-in one is faster."""
+    return "surrogateescape" if codec == "utf-8" else KEEP_BYTES
+
+
+def original_bytes(text: str, codec: str) -> bytes:
+    r"""The bytes that were read as `text`.
+
+    >>> original_bytes("caf\udce9", "utf-8")
+    b'caf\xe9'
+    """
+    return text.encode(codec, KEEP_BYTES)
+
+
+def bad_byte(text: str) -> tuple[int, str] | None:
+    r"""Place and hex of the first undecodable byte in `text`.
+
+    >>> bad_byte("caf\udce9")
+    (3, '0xE9')
+    """
+    if text.isascii():
+        return None
+    found = BAD_BYTE.search(text)
+    return None if found is None else (found.start(), f"0x{ord(found[0]) & 0xFF:02X}")
+
+
+def _normal_name(declared: str, *, name: str) -> str:
+    try:
+        found = codecs.lookup(declared)
+        b"".decode(declared)  # LookupError for codecs that are no text encodings: base64, rot13
+    except LookupError:
+        raise SourceError("source-encoding", f'{name}: unknown encoding "{declared}" in source.encoding') from None
+    return found.name
+
+
+def _keep_bytes(error: UnicodeError) -> tuple[str | bytes, int]:
+    if isinstance(error, UnicodeDecodeError):
+        bad = error.object[error.start : error.end]
+        if not error.encoding.lower().replace("_", "-").startswith(("utf-16", "utf-32")):
+            bad = bad[:1] + bad[1:].split(b"\n")[0].split(b"\r")[0]  # a line end is never part of a bad character
+        return "".join(chr(0xDC00 + byte) for byte in bad), error.start + len(bad)
+    if isinstance(error, UnicodeEncodeError):
+        kept = [ord(char) - 0xDC00 for char in error.object[error.start : error.end]]
+        if all(0 <= byte <= 0xFF for byte in kept):
+            return bytes(kept), error.end
+    raise error
+
+
+codecs.register_error(KEEP_BYTES, _keep_bytes)

@@ -1,0 +1,100 @@
+"""A path to a Source: the format by name or ending, and the one table of formats.
+
+A new format: one module with a class like `DelimitedSource`, one line in `READERS`, its endings
+in `ENDINGS`, and a test file of the same name.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from ri_declarative.errors import SourceError
+from ri_declarative.sources.bytestream import ByteStream
+from ri_declarative.sources.delimited import DelimitedSource
+from ri_declarative.sources.jsonlines import JsonLinesSource
+from ri_declarative.sources.source import ReadOptions, Source
+from ri_declarative.words import did_you_mean
+
+READERS: dict[str, Callable[[ByteStream, ReadOptions], Source]] = {
+    "csv": DelimitedSource,
+    "tsv": DelimitedSource,
+    "jsonl": JsonLinesSource,
+}
+ENDINGS = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+
+
+def open_source(
+    path: str | Path,
+    *,
+    format: str | None = None,  # noqa: A002 - the pipeline language's word
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    stdin: BinaryIO | None = None,
+) -> Source:
+    """The records of a file, or of standard input when `path` is "-". Close it, or use `with`.
+
+    SourceError when the file is missing, unreadable, empty, of unknown format, or has no usable header.
+    """
+    if str(path) == "-":
+        options = ReadOptions(_stdin_format(format), encoding, delimiter)
+        stream = ByteStream(stdin or sys.stdin.buffer, "<stdin>", owned=False)
+    else:
+        options = ReadOptions(_format_of(Path(path), format), encoding, delimiter)
+        stream = _open_file(Path(path))
+    try:
+        return READERS[options.format](stream, options)
+    except BaseException:
+        stream.close()
+        raise
+
+
+def _stdin_format(declared: str | None) -> str:
+    if declared is None:
+        raise SourceError(
+            "source-format", "<stdin>: the format cannot be told from a name", hint="declare source.format"
+        )
+    return _known(declared, name="<stdin>")
+
+
+def _format_of(path: Path, declared: str | None) -> str:
+    if declared is not None:
+        return _known(declared, name=path.name)
+    found = ENDINGS.get(path.suffix.lower())
+    if found is None:
+        raise SourceError(
+            "source-format",
+            f'{path.name}: unknown ending "{path.suffix}"{did_you_mean(path.suffix, ENDINGS)}',
+            hint=f"known endings: {' '.join(ENDINGS)}; or declare source.format",
+        )
+    return found
+
+
+def _known(declared: str, *, name: str) -> str:
+    if declared not in READERS:
+        raise SourceError(
+            "source-format",
+            f'{name}: unknown format "{declared}"{did_you_mean(declared, READERS)}',
+            hint=f"known formats: {' '.join(READERS)}",
+        )
+    return declared
+
+
+def _open_file(path: Path) -> ByteStream:
+    try:
+        raw = path.open("rb")
+    except FileNotFoundError:
+        raise SourceError("source-missing", f"{path}: there is no such file{_near_file(path)}") from None
+    except OSError as error:
+        reason = "it is a folder" if isinstance(error, IsADirectoryError) else error.strerror
+        raise SourceError("source-unreadable", f"{path}: cannot be read: {reason}") from error
+    return ByteStream(raw, path.name, path=str(path.absolute()))
+
+
+def _near_file(path: Path) -> str:
+    try:
+        return did_you_mean(path.name, [entry.name for entry in path.parent.iterdir() if entry.is_file()])
+    except OSError:
+        return ""

@@ -1,0 +1,239 @@
+"""What is wrong with a record's JSON Schema: one finding per wrong place, paths within the schema.
+
+The dialect is 2020-12. Stricter than the specification where silence would cost data: a keyword
+near a known one is a misspelling, an unknown format is an error, `$ref` stays inside the schema.
+Knows no files and no pipelines.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator, Mapping
+from difflib import SequenceMatcher
+from typing import Any
+from urllib.parse import unquote
+
+import jsonschema_rs
+
+from ri_declarative.spec.diagnose import shown
+from ri_declarative.spec.positions import Finding, KeyPath, clip
+from ri_declarative.words import did_you_mean, nearest
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+TYPES = ("string", "number", "integer", "boolean", "array", "object", "null")
+# What jsonschema-rs checks with validate_formats=True.
+FORMATS = (
+    "date", "date-time", "duration", "email", "hostname", "idn-email", "idn-hostname", "ipv4", "ipv6", "iri",
+    "iri-reference", "json-pointer", "regex", "relative-json-pointer", "time", "uri", "uri-reference",
+    "uri-template", "uuid",
+)  # fmt: skip
+
+_ONE_SCHEMA = frozenset([
+    "additionalProperties", "contains", "contentSchema", "else", "if", "items", "not", "propertyNames", "then",
+    "unevaluatedItems", "unevaluatedProperties",
+])  # fmt: skip
+_SCHEMA_LISTS = frozenset(["allOf", "anyOf", "oneOf", "prefixItems"])
+_NAMED_SCHEMAS = frozenset(["$defs", "definitions", "dependentSchemas", "patternProperties", "properties"])
+_OTHER_KEYWORDS = frozenset([
+    "$anchor", "$comment", "$dynamicAnchor", "$dynamicRef", "$id", "$ref", "$schema", "$vocabulary", "const",
+    "contentEncoding", "contentMediaType", "default", "dependentRequired", "deprecated", "description", "enum",
+    "examples", "exclusiveMaximum", "exclusiveMinimum", "format", "maxContains", "maxItems", "maxLength",
+    "maxProperties", "maximum", "minContains", "minItems", "minLength", "minProperties", "minimum", "multipleOf",
+    "pattern", "readOnly", "required", "title", "type", "uniqueItems", "writeOnly",
+])  # fmt: skip
+KEYWORDS = frozenset(
+    "$anchor $comment $dynamicAnchor $dynamicRef $id $ref $schema $vocabulary const contentEncoding "
+    "contentMediaType default dependentRequired deprecated description enum examples exclusiveMaximum "
+    "exclusiveMinimum format maxContains maxItems maxLength maxProperties maximum minContains minItems "
+    "minLength minProperties minimum multipleOf pattern readOnly required title type uniqueItems writeOnly".split()
+)
+KEYWORDS = _ONE_SCHEMA | _SCHEMA_LISTS | _NAMED_SCHEMAS | _OTHER_KEYWORDS
+_HARMLESS = frozenset(["example", "id", "note"])  # near a keyword, but nobody means that by them
+_TYPE_NAMES = {
+    "array": "a list", "object": "a mapping", "string": "a text", "integer": "a whole number",
+    "number": "a number", "boolean": "true or false", "null": "nothing",
+}  # fmt: skip
+_METASCHEMA = jsonschema_rs.Draft202012Validator({"$ref": DIALECT}, offline=True)
+
+
+def check_schema(schema: dict[str, Any]) -> list[Finding]:
+    """Every finding about the schema; empty when records can be judged by it.
+
+    >>> [f.message for f in check_schema({"requried": ["email"]})]
+    ['unknown keyword; did you mean "required"?']
+    """
+    findings = list(_against_metaschema(schema))
+    anchors = _anchors(schema)
+    for path, part in subschemas(schema):
+        findings += _keywords(path, part)
+        findings += _references(path, part, schema, anchors)
+        findings += _patterns(path, part)
+        findings += _format(path, part)
+        findings += _required(path, part)
+    findings += _top(schema)
+    return findings or list(_compiled(schema))
+
+
+def subschemas(schema: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Mapping[str, Any]]]:
+    """The schema and every schema inside it, with its path. Wrong shapes are passed over."""
+    if not isinstance(schema, dict):
+        return
+    yield path, schema
+    for keyword, value in schema.items():
+        if keyword in _ONE_SCHEMA:
+            yield from subschemas(value, (*path, keyword))
+        elif keyword in _SCHEMA_LISTS and isinstance(value, list):
+            for index, part in enumerate(value):
+                yield from subschemas(part, (*path, keyword, index))
+        elif keyword in _NAMED_SCHEMAS and isinstance(value, dict):
+            for name, part in value.items():
+                yield from subschemas(part, (*path, keyword, name))
+
+
+def _against_metaschema(schema: dict[str, Any]) -> Iterator[Finding]:
+    seen: set[KeyPath] = set()
+    for error in _METASCHEMA.iter_errors(schema):
+        path: KeyPath = tuple(error.instance_path)
+        if path not in seen:
+            seen.add(path)
+            yield from _invalid(path, error)
+
+
+def _invalid(path: KeyPath, error: Any) -> Iterator[Finding]:
+    kind, given = error.kind.name, error.instance
+    if path[-1:] == ("type",) and kind == "anyOf":
+        yield from _types(path, given)
+    elif kind == "type":
+        expected = " or ".join(_TYPE_NAMES[name] for name in error.kind.types)
+        yield Finding(path, "schema-invalid", f"expected {expected}, got {shown(given)}")
+    elif kind == "uniqueItems":
+        yield Finding(path, "schema-invalid", "an entry is there twice")
+    elif kind in ("minimum", "exclusiveMinimum"):
+        bound = "more than 0" if kind == "exclusiveMinimum" else f"{error.kind.limit} or more"
+        yield Finding(path, "schema-invalid", f"expected {bound}, got {shown(given)}")
+    else:
+        yield Finding(path, "schema-invalid", clip(error.message, 200))
+
+
+def _types(path: KeyPath, given: Any) -> Iterator[Finding]:
+    entries = [((*path, i), word) for i, word in enumerate(given)] if isinstance(given, list) else [(path, given)]
+    wrong = [(place, word) for place, word in entries if word not in TYPES]
+    for place, word in wrong:
+        mend = did_you_mean(word, TYPES) if isinstance(word, str) else ""
+        yield Finding(place, "schema-invalid", f"{shown(word)} is none of {', '.join(TYPES)}{mend}")
+    if not wrong:
+        yield Finding(path, "schema-invalid", "needs one or more types, each once")
+
+
+def _keywords(path: KeyPath, part: Mapping[str, Any]) -> Iterator[Finding]:
+    for keyword in part:
+        if keyword in KEYWORDS or keyword in _HARMLESS or keyword.startswith("x-"):
+            continue
+        meant = nearest(keyword, KEYWORDS)
+        # Other keywords are legal annotations, so only what is close is taken for a misspelling.
+        if meant and SequenceMatcher(None, keyword.lower(), meant.lower()).ratio() >= 0.8:
+            yield Finding((*path, keyword), "schema-keyword", f'unknown keyword; did you mean "{meant}"?')
+
+
+def _anchors(schema: Mapping[str, Any]) -> set[str]:
+    names = (part.get(keyword) for _, part in subschemas(schema) for keyword in ("$anchor", "$dynamicAnchor"))
+    return {name for name in names if isinstance(name, str)}
+
+
+def _references(
+    path: KeyPath, part: Mapping[str, Any], schema: Mapping[str, Any], anchors: set[str]
+) -> Iterator[Finding]:
+    for keyword in ("$ref", "$dynamicRef"):
+        target = part.get(keyword)
+        if isinstance(target, str) and (problem := _reference(target, schema, anchors)):
+            yield Finding((*path, keyword), "schema-ref", problem)
+    if path and "$id" in part:
+        yield Finding((*path, "$id"), "schema-ref", "$id is allowed at the top of a schema only; remove it")
+
+
+def _reference(target: str, schema: Mapping[str, Any], anchors: set[str]) -> str | None:
+    if not target.startswith("#"):
+        return f'"{clip(target)}" is outside this schema; put it under $defs and refer to "#/$defs/…"'
+    if target.startswith("#/"):
+        return _unresolved(target, schema)
+    if target == "#" or target[1:] in anchors:
+        return None
+    return f'there is no $anchor "{clip(target[1:])}"{did_you_mean(target[1:], anchors)}'
+
+
+def _unresolved(target: str, schema: Any) -> str | None:
+    """What a JSON Pointer (RFC 6901) does not lead to, None when it does."""
+    here = schema
+    for step in unquote(target[2:]).split("/"):
+        name = step.replace("~1", "/").replace("~0", "~")
+        if isinstance(here, dict) and name in here:
+            here = here[name]
+        elif isinstance(here, list) and name.isdecimal() and int(name) < len(here):
+            here = here[int(name)]
+        else:
+            mend = did_you_mean(name, here) if isinstance(here, dict) else ""
+            return f'"{clip(target)}" leads nowhere: there is no "{clip(name)}"{mend}'
+    return None
+
+
+def _patterns(path: KeyPath, part: Mapping[str, Any]) -> Iterator[Finding]:
+    if isinstance(pattern := part.get("pattern"), str):
+        yield from _pattern((*path, "pattern"), pattern)
+    if isinstance(named := part.get("patternProperties"), dict):
+        for pattern in named:
+            yield from _pattern((*path, "patternProperties", pattern), pattern)
+
+
+def _pattern(path: KeyPath, pattern: str) -> Iterator[Finding]:
+    try:
+        jsonschema_rs.Draft202012Validator({"pattern": pattern}, offline=True)
+    except (jsonschema_rs.ValidationError, ValueError):
+        yield Finding(path, "schema-pattern", f"not a regular expression that can be used: {_why_not(pattern)}")
+
+
+def _why_not(pattern: str) -> str:
+    """The deciding library says only that it cannot; Python's own compiler often knows why."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as error:
+        return str(error)
+    return "too large, or not in ECMA 262's syntax (for the end of the text write $, not \\Z)"
+
+
+def _format(path: KeyPath, part: Mapping[str, Any]) -> Iterator[Finding]:
+    name = part.get("format")
+    if isinstance(name, str) and name not in FORMATS:
+        mend = did_you_mean(name, FORMATS) or f"; known: {', '.join(FORMATS)}"
+        yield Finding((*path, "format"), "schema-format", f'unknown format "{clip(name)}"{mend}')
+
+
+def _required(path: KeyPath, part: Mapping[str, Any]) -> Iterator[Finding]:
+    """A required name near a property is a misspelling of it; any other may come undeclared."""
+    names, properties = part.get("required"), part.get("properties")
+    if not isinstance(names, list) or not isinstance(properties, dict):
+        return
+    for index, name in enumerate(names):
+        if not isinstance(name, str) or name in properties:
+            continue
+        if mend := did_you_mean(name, [known for known in properties if known not in names]):
+            yield Finding((*path, "required", index), "unknown-field", f'"{clip(name)}" is no property{mend}')
+
+
+def _top(schema: Mapping[str, Any]) -> Iterator[Finding]:
+    kind = schema.get("type", "object")
+    if kind in TYPES and kind != "object":
+        yield Finding(("type",), "schema-invalid", f'a record is an object, not "{kind}"; leave type out here')
+    dialect = schema.get("$schema", DIALECT)
+    if isinstance(dialect, str) and dialect.removesuffix("#") != DIALECT:
+        yield Finding(("$schema",), "schema-invalid", f'only 2020-12 is understood; write "{DIALECT}" or leave it out')
+
+
+def _compiled(schema: dict[str, Any]) -> Iterator[Finding]:
+    """The last word is that of the library which will judge the records."""
+    try:
+        jsonschema_rs.Draft202012Validator(schema, validate_formats=True, offline=True)
+    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
+        yield Finding((), "schema-invalid", f"cannot be used: {clip(str(error).splitlines()[0], 200)}")

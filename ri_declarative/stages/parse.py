@@ -1,0 +1,198 @@
+"""Records → data: cells cleaned, emptied and read by their declared kind. Pure; source_data is never changed.
+
+Text sources: clean, then null values (the key is then absent), then the kind. JSON sources: values
+keep their type and null stays an explicit null; cleaners apply to strings, a date pattern or a decimal
+comma to strings of the fields that declare one; null values do not apply.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+from ri_declarative.records import Problem, Record
+from ri_declarative.stages.cleaners import Cleaning, cleaning
+from ri_declarative.stages.headers import (
+    FieldRule,
+    Header,
+    ambiguous_message,
+    check_header,
+    match_header,
+    unknown_message,
+)
+from ri_declarative.stages.refusal import RefusedError, visible
+from ri_declarative.stages.scalars import Kind, Reader, reader
+
+__all__ = ["Chunk", "FieldRule", "Kind", "Parser"]
+
+_MOST_PLANS = 256  # JSON records differ in their keys; a hostile file must not fill the memory
+
+
+class Chunk(NamedTuple):
+    """What one stage hands to the next. Positions are places in the chunk, 0 to n-1, not record indices."""
+
+    data: list[dict[str, Any] | None]  # None: refused or skipped already
+    problems: dict[int, tuple[Problem, ...]]  # position → why
+
+    def refuse(self, problems: dict[int, tuple[Problem, ...]]) -> Chunk:
+        """The chunk without the data of the records refused here; the chunk itself when there are none."""
+        if not problems:
+            return self
+        data = list(self.data)
+        for position in problems:
+            data[position] = None
+        return Chunk(data, self.problems | problems)
+
+
+class _Cell(NamedTuple):
+    header: str
+    name: str
+    clean: Cleaning | None
+    read: Reader | None  # None: the value is taken as it is
+
+
+class _Plan(NamedTuple):
+    """How records with one order of keys are read."""
+
+    cells: tuple[_Cell, ...]
+    problems: tuple[Problem, ...]  # of the keys themselves: unknown, ambiguous
+
+
+class Parser:
+    """Reads chunks of records by the rules of one pipeline."""
+
+    def __init__(
+        self,
+        rules: Sequence[FieldRule],
+        *,
+        null_values: Collection[str],
+        textual: bool,
+        unknown_fields: Literal["error", "ignore"],
+        open: bool,  # noqa: A002
+    ) -> None:
+        """`rules`: every field the pipeline knows. `open`: headers that no rule claims pass as text.
+
+        Raises ValueError when a rule's date pattern is wrong or contradicts its kind.
+        """
+        self._rules = tuple(rules)
+        self._nulls = frozenset(null_values)
+        self._ignore_unknown = unknown_fields == "ignore"
+        self._open = open
+        self._cleanings = {rule.name: cleaning(rule.clean) for rule in rules}
+        self._readers = {rule.name: _reader(rule, textual=textual) for rule in rules}
+        self._plans: dict[tuple[str, ...], _Plan] = {}
+        self._read_cells = self._read_texts if textual else self._read_values
+
+    def check_header(self, header: Sequence[str], required: Collection[str]) -> list[str]:
+        """What is wrong with a text source's header, one message each; empty when it is fine."""
+        return check_header(self._match(header), self._rules, required)
+
+    def __call__(self, records: Sequence[Record]) -> Chunk:
+        """The parsed data of every record, or all problems of its cells."""
+        data: list[dict[str, Any] | None] = []
+        problems: dict[int, tuple[Problem, ...]] = {}
+        plans = self._plans
+        for position, record in enumerate(records):
+            source = record.source_data
+            if record.problems or isinstance(source, str):
+                parsed: dict[str, Any] | tuple[Problem, ...] = record.problems or (_UNREADABLE,)
+            else:
+                parsed = self._read(source, plans.get(tuple(source)) or self._plan(source))
+            if isinstance(parsed, dict):
+                data.append(parsed)
+            else:
+                data.append(None)
+                problems[position] = parsed
+        return Chunk(data, problems)
+
+    def _read(self, source: Mapping[str, Any], plan: _Plan) -> dict[str, Any] | tuple[Problem, ...]:
+        if not plan.problems:
+            try:
+                return self._read_cells(source, plan.cells)
+            except (RefusedError, TypeError, AttributeError):
+                # Type and AttributeError: a value that is no text in a text source (a corrected
+                # record). Asking every cell for its type up front would cost every record.
+                pass
+        return self._read_slowly(source, plan)
+
+    def _read_slowly(self, source: Mapping[str, Any], plan: _Plan) -> dict[str, Any] | tuple[Problem, ...]:
+        """Cell by cell, so that all problems of a record are told at once."""
+        problems = list(plan.problems)
+        parsed: dict[str, Any] = {}
+        for cell in plan.cells:
+            try:
+                parsed |= self._read_cells(source, (cell,))
+            except RefusedError as refused:
+                problems.append(refused.problem(cell.name))
+            except (TypeError, AttributeError):
+                if isinstance(source[cell.header], str):
+                    raise
+                parsed[cell.name] = source[cell.header]
+        return tuple(problems) if problems else parsed
+
+    def _read_texts(self, source: Mapping[str, Any], cells: tuple[_Cell, ...]) -> dict[str, Any]:
+        nulls = self._nulls
+        parsed = {}
+        for header, name, clean, read in cells:
+            cell = source[header]
+            if clean is not None:
+                cell = clean(cell)
+            if cell in nulls:
+                continue
+            parsed[name] = cell if read is None else read(cell)
+        return parsed
+
+    def _read_values(self, source: Mapping[str, Any], cells: tuple[_Cell, ...]) -> dict[str, Any]:
+        parsed = {}
+        for header, name, clean, read in cells:
+            value = source[header]
+            if (clean is not None or read is not None) and isinstance(value, str):
+                if clean is not None:
+                    value = clean(value)
+                if read is not None:
+                    value = read(value)
+            parsed[name] = value
+        return parsed
+
+    def _plan(self, source: Mapping[str, Any]) -> _Plan:
+        if len(self._plans) >= _MOST_PLANS:
+            self._plans.clear()
+        keys = tuple(source)
+        matched = self._match(keys)
+        cells = tuple(
+            _Cell(header, name, self._cleanings.get(name), self._readers.get(name))
+            for header, names in zip(matched.headers, matched.names, strict=True)
+            for name in names
+        )
+        plan = self._plans[keys] = _Plan(cells, self._problems_of_keys(matched))
+        return plan
+
+    def _match(self, header: Sequence[str]) -> Header:
+        return match_header(header, self._rules, is_open=self._open, ignore_unknown=self._ignore_unknown)
+
+    def _problems_of_keys(self, matched: Header) -> tuple[Problem, ...]:
+        known = [source for rule in self._rules for source in rule.sources]
+        unknown = (
+            Problem("source.unknown_field", visible(key), unknown_message("field", key, known))
+            for key in matched.unknown
+        )
+        ambiguous = (
+            Problem("source.ambiguous_field", visible(name), ambiguous_message("keys", name, keys))
+            for name, keys in matched.ambiguous.items()
+        )
+        return (*unknown, *ambiguous)
+
+
+_UNREADABLE = Problem(
+    "source.unreadable", None, "the record could not be read from its source; correct it and reprocess it with --from"
+)
+
+
+def _reader(rule: FieldRule, *, textual: bool) -> Reader | None:
+    try:
+        read = reader(rule.kind, date=rule.date, decimal=rule.decimal)
+    except ValueError as mistake:
+        raise ValueError(f"source.fields.{rule.name}.date: {mistake}") from None
+    if textual or rule.date is not None or (rule.decimal != "." and rule.kind in ("number", "text")):
+        return read
+    return None

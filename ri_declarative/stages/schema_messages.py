@@ -1,0 +1,150 @@
+"""What a JSON Schema violation is called: code, field, and words for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jsonschema_rs
+
+from ri_declarative.records import Problem
+from ri_declarative.stages.refusal import SHOWN_CHARACTERS, quoted, visible
+from ri_declarative.words import did_you_mean
+
+_SHOWN_CHOICES = 10
+
+
+def problems_of(error: jsonschema_rs.ValidationError) -> tuple[Problem, ...]:
+    """One problem, or one for every unexpected property of an object.
+
+    The code is `schema.` and the keyword; the field is the property of the record that is meant,
+    and `details["path"]` (a JSON pointer) the place when it lies deeper.
+    """
+    keyword = _keyword(error)
+    if keyword in ("additionalProperties", "unevaluatedProperties"):
+        return tuple(
+            _problem(error, keyword, extra, "is not a property that the schema knows") for extra in error.kind.value
+        )
+    if keyword in ("required", "dependentRequired"):
+        return (_problem(error, keyword, error.kind.value, _REQUIRED[keyword]),)
+    return (_problem(error, keyword, None, _message(error, keyword)),)
+
+
+def _keyword(error: jsonschema_rs.ValidationError) -> str:
+    name: str = error.kind.name
+    # The validator reports a missing partner as `required`; the path says who asked.
+    return "dependentRequired" if name == "required" and error.schema_path[-1:] == ["dependentRequired"] else name
+
+
+def _problem(error: jsonschema_rs.ValidationError, keyword: str, member: str | None, message: str) -> Problem:
+    path = [*error.instance_path, *([member] if member is not None else [])]
+    field = visible(str(path[0])) if path else None
+    details = {"path": visible(_pointer(path))} if len(path) > 1 else {}
+    if member is not None and len(path) > 1:
+        message = f'"{visible(member, limit=SHOWN_CHARACTERS)}" {message}'
+    return Problem(f"schema.{keyword}", field, visible(message), details)
+
+
+def _message(error: jsonschema_rs.ValidationError, keyword: str) -> str:
+    say = _MESSAGES.get(keyword)
+    return say(error.kind.value, error.instance) if say else str(error.message)
+
+
+def _pointer(path: Sequence[str | int]) -> str:
+    """RFC 6901."""
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
+
+
+def _type(types: Sequence[str], value: Any) -> str:
+    return f"expected {' or '.join(_TYPE_NAMES.get(name, name) for name in types)}, got {quoted(value)}"
+
+
+def _format(name: str, value: Any) -> str:
+    return f"expected {_FORMAT_NAMES.get(name) or f'a value of the format {name}'}, got {quoted(value)}"
+
+
+def _enum(choices: Sequence[Any], value: Any) -> str:
+    shown = ", ".join(_bare(choice) for choice in choices[:_SHOWN_CHOICES])
+    more = f" or {len(choices) - _SHOWN_CHOICES} more" if len(choices) > _SHOWN_CHOICES else ""
+    texts = [choice for choice in choices if isinstance(choice, str)]
+    near = did_you_mean(value, texts) if isinstance(value, str) and len(value) <= SHOWN_CHARACTERS else ""
+    return f"must be one of {shown}{more}, got {quoted(value)}{near}"
+
+
+def _any_of(alternatives: Sequence[Sequence[jsonschema_rs.ValidationError]], _: Any) -> str:
+    reasons = [_reason(errors[0]) for errors in alternatives[:3] if errors]
+    return f"fits none of the {len(alternatives)} alternatives: {'; or '.join(reasons)}"
+
+
+def _one_of(alternatives: Sequence[Sequence[jsonschema_rs.ValidationError]], value: Any) -> str:
+    fitting = sum(not errors for errors in alternatives)
+    if fitting:
+        return f"fits {fitting} of the {len(alternatives)} alternatives, exactly one is allowed"
+    return _any_of(alternatives, value)
+
+
+def _reason(error: jsonschema_rs.ValidationError) -> str:
+    problem = problems_of(error)[0]
+    return f"{problem.field} {problem.message}" if problem.field else problem.message
+
+
+def _characters(count: int) -> str:
+    return f"{count} character{'s' if count != 1 else ''}"
+
+
+def _bare(value: Any) -> str:
+    return visible(value, limit=SHOWN_CHARACTERS) if isinstance(value, str) and value else quoted(value)
+
+
+def _length(value: Any) -> str:
+    return f"{len(value)}: {quoted(value)}"
+
+
+_REQUIRED = {"required": "is required", "dependentRequired": "is required beside the other fields of this record"}
+_TYPE_NAMES: Mapping[str, str] = {
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "an object",
+    "null": "null",
+}
+_FORMAT_NAMES: Mapping[str, str] = {
+    "email": "an e-mail address",
+    "idn-email": "an e-mail address",
+    "date": "a date like 2026-12-31",
+    "date-time": "a date and time with its zone like 2026-12-31T23:59:00Z",
+    "time": "a time with its zone like 23:59:00Z",
+    "duration": "a duration like P1DT2H",
+    "uuid": "a UUID like 123e4567-e89b-12d3-a456-426614174000",
+    "uri": "a URI like https://example.org/",
+    "uri-reference": "a URI or a part of one",
+    "hostname": "a host name",
+    "ipv4": "an IPv4 address",
+    "ipv6": "an IPv6 address",
+    "regex": "a regular expression",
+}
+_MESSAGES: Mapping[str, Callable[[Any, Any], str]] = {
+    "type": _type,
+    "format": _format,
+    "enum": _enum,
+    "const": lambda limit, value: f"must be {quoted(limit)}, got {quoted(value)}",
+    "minimum": lambda limit, value: f"must be at least {quoted(limit)}, got {quoted(value)}",
+    "maximum": lambda limit, value: f"must be at most {quoted(limit)}, got {quoted(value)}",
+    "exclusiveMinimum": lambda limit, value: f"must be more than {quoted(limit)}, got {quoted(value)}",
+    "exclusiveMaximum": lambda limit, value: f"must be less than {quoted(limit)}, got {quoted(value)}",
+    "multipleOf": lambda limit, value: f"must be a multiple of {quoted(limit)}, got {quoted(value)}",
+    "minLength": lambda limit, value: f"must have at least {_characters(limit)}, got {_length(value)}",
+    "maxLength": lambda limit, value: f"must have at most {_characters(limit)}, got {_length(value)}",
+    "pattern": lambda limit, value: f"must match {visible(limit, limit=120)}, got {quoted(value)}",
+    "minItems": lambda limit, value: f"must have at least {limit} elements, got {len(value)}",
+    "maxItems": lambda limit, value: f"must have at most {limit} elements, got {len(value)}",
+    "uniqueItems": lambda _, value: f"must not have an element twice, got {quoted(value)}",
+    "minProperties": lambda limit, value: f"must have at least {limit} properties, got {len(value)}",
+    "maxProperties": lambda limit, value: f"must have at most {limit} properties, got {len(value)}",
+    "anyOf": _any_of,
+    "oneOf": _one_of,
+    "not": lambda _, value: f"must not be what the schema excludes by not, got {quoted(value)}",
+    "falseSchema": lambda _, value: f"must be absent, got {quoted(value)}",
+}

@@ -1,0 +1,19 @@
+"""The stand-in for the manager that tests of printing and exit codes script."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+
+import pytest
+from scripted_batches import ScriptedManager
+
+
+@pytest.fixture
+def manager(monkeypatch: pytest.MonkeyPatch) -> type[ScriptedManager]:
+    """The class that commands will use as their BatchManager: set its attributes to script it."""
+    scripted = type("Scripted", (ScriptedManager,), {"runs": [], "attention": [], "imported": []})
+    module = ModuleType("ri_declarative.manager")
+    module.BatchManager = scripted  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "ri_declarative.manager", module)
+    return scripted
