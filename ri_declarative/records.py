@@ -61,7 +61,7 @@ class Problem(NamedTuple):
 class Record(NamedTuple):
     """One record as it was read from a source, before anything is done to it."""
 
-    index: int  # 0-based place in the original source; kept through reprocessing
+    index: int  # type: ignore[assignment]  # 0-based place in the original source; kept through reprocessing
     line: int | None  # 1-based line where it starts in the original source
     source_data: Mapping[str, Any] | str  # as read; a str is the raw text of an unreadable record
     problems: tuple[Problem, ...] = ()  # found while reading; not empty: the record fails
@@ -72,7 +72,7 @@ class Record(NamedTuple):
 class Outcome(NamedTuple):
     """The end that one record reached: one for every record of a chunk, in order."""
 
-    index: int  # Record.index
+    index: int  # type: ignore[assignment]  # Record.index
     status: ItemStatus  # completed | failed | skipped
     action: Action | None = None  # completed only
     problems: tuple[Problem, ...] = ()  # failed and skipped: at least one
@@ -107,7 +107,7 @@ class ProblemGroup(NamedTuple):
     code: str
     field: str | None
     status: ItemStatus  # failed | skipped
-    count: int
+    count: int  # type: ignore[assignment]
     example_line: int | None  # None for sources without lines
     example_message: str
 
@@ -143,7 +143,7 @@ class Item(NamedTuple):
 
     item_id: str
     batch_id: str
-    index: int
+    index: int  # type: ignore[assignment]
     line: int | None
     status: ItemStatus
     action: Action | None

@@ -108,20 +108,27 @@ def _root() -> Path:
 def _status() -> Status:
     from ri_declarative.database import embedded
 
-    return embedded.status(_root())
+    found = embedded.status(_root())
+    # psql and other tools do not know SQLAlchemy's names of drivers
+    return found._replace(url=found.url.replace("postgresql+psycopg2://", "postgresql://", 1) if found.url else None)
 
 
 def _tell(action: str, found: Status, *, as_json: bool) -> int:
     if as_json:
         output.say_json({"schema": "ri.db/1", "action": action, **_facts(found)})
         return exits.ALL_GOOD
-    state = f"running, process {found.pid}" if found.running else "stopped"
-    output.say(f"embedded PostgreSQL {found.version or ''}".rstrip() + f": {state}")
+    output.say(f"embedded PostgreSQL {found.version or ''}".rstrip() + f": {_state(found)}")
     if found.running:
         output.say(f"  url   {output.printable(str(found.url))}")
     size = "" if found.size_bytes is None else f" ({found.size_bytes / 1e6:,.0f} MB)"
     output.say(f"  data  {output.printable(str(found.data_dir))}{size}")
     return exits.ALL_GOOD
+
+
+def _state(found: Status) -> str:
+    if not found.running:
+        return "stopped" if found.version else "not made yet"
+    return f"running, process {found.pid}, until {'ri db stop' if found.keep else 'nobody uses it'}"
 
 
 def _facts(found: Status) -> dict[str, Any]:
@@ -132,4 +139,5 @@ def _facts(found: Status) -> dict[str, Any]:
         "data_dir": str(found.data_dir),
         "pid": found.pid,
         "size_bytes": found.size_bytes,
+        "keep": found.keep,
     }

@@ -34,6 +34,7 @@ Examples:
 ON_TERMINAL = 20  # items shown when nobody said how many
 
 _HEADERS = ("line", "field", "code", "message", "record")
+_LAYOUT: dict[str, tuple[str, ...]] = {"numbers": ("line",), "texts": ("field", "code", "message", "record")}
 
 
 @click.command("errors", epilog=EPILOG, short_help="Show the failed records, export or dismiss them.")
@@ -107,9 +108,9 @@ def _print_table(manager: BatchManager, batch_id: str, limit: int | None) -> Non
         return
     chosen = itertools.chain((first,), wanted)
     if terminal:
-        output.table(_HEADERS, (row for item in chosen for row in _rows_to_look_at(item)), right=("line",))
+        output.table(_HEADERS, (row for item in chosen for row in _rows_to_look_at(item)), **_LAYOUT)
     else:
-        output.table((*_HEADERS, "item"), (row for item in chosen for row in _rows(item)))
+        output.table((*_HEADERS, "item"), (row for item in chosen for row in _rows(item)), **_LAYOUT)
     if shown and next(items, None) is not None:
         output.note(f"only the first {shown:,} are shown; all: ri errors {texts.short(batch_id)} --limit 0")
 
@@ -133,16 +134,17 @@ def _rows_to_look_at(item: Item) -> Iterator[tuple[str, ...]]:
 def _print_json(manager: BatchManager, batch_id: str, limit: int | None) -> None:
     """`ri.errors/1` on one line, written item by item: there may be more than memory holds."""
     head = {"schema": "ri.errors/1", "database": manager.database_label, "batch_id": batch_id}
-    click.echo(output.json_text(head)[:-1] + ', "items": [', nl=False)
+    output.say(output.json_text(head)[:-1] + ', "items": [', end="")
     for number, item in enumerate(manager.needs_attention(batch_id, limit=limit or None)):
-        click.echo((", " if number else "") + output.json_text(shapes.item(item)), nl=False)
-    click.echo("]}")
+        output.say((", " if number else "") + output.json_text(shapes.item(item)), end="")
+    output.say("]}")
 
 
 def _export(manager: BatchManager, batch_id: str, file: str, *, force: bool, as_json: bool) -> None:
     if file == "-":
-        manager.export_failed(batch_id, sys.stdout)
-        sys.stdout.flush()
+        with output.stdout_is_read():
+            manager.export_failed(batch_id, sys.stdout)
+            sys.stdout.flush()
         return
     with _new_file(Path(file), force=force) as stream:
         written = manager.export_failed(batch_id, stream)

@@ -14,7 +14,7 @@ def report(error: RiError, *, as_json: bool) -> int:
     """The error's exit code, after telling of it."""
     output.note(printable_lines(str(error)))
     if as_json:
-        output.say_json(as_object(error))
+        output.deliver(output.json_text(as_object(error)))
     return error.exit_code
 
 
@@ -48,7 +48,7 @@ def report_unexpected(error: Exception, *, as_json: bool, debug: bool) -> int:
     unexpected = StoppedError("internal", message, hint=None if debug else hint)
     output.note(output.printable(f"error[internal] {message}" + ("" if debug else f"; {hint}")))
     if as_json:
-        output.say_json(as_object(unexpected))
+        output.deliver(output.json_text(as_object(unexpected)))
     return unexpected.exit_code
 
 

@@ -39,22 +39,29 @@ def _guarded(words: list[str], *, own_process: bool) -> int:
 
     if own_process:
         output.never_fail_to_encode()
+        if "_RI_COMPLETE" in os.environ:  # the shell asks for completions
+            cli.main(words, prog_name="ri")
     as_json = _has(words, "--json")
     try:
-        code = cli.main(words, prog_name="ri", standalone_mode=False)
+        # not cli.main(): it turns a signal into Abort without its number, and a broken pipe into exit 1
+        with cli.make_context("ri", list(words)) as ctx:
+            code = cli.invoke(ctx)
+    except click.exceptions.Exit as done:
+        return done.exit_code
     except click.exceptions.NoArgsIsHelpError as no_args:
         output.note(no_args.format_message())
         return 2
     except click.ClickException as error:
         return failures.report(failures.from_click(error), as_json=as_json)
-    except click.Abort:
-        return 130
     except RiError as error:
         return failures.report(error, as_json=as_json)
-    except BrokenPipeError:  # the reader has seen enough: `ri errors last | head`
+    except output.ReaderGoneError:
         output.silence()
         return 0
     except Exception as error:
+        if isinstance(error, BrokenPipeError) and any(_has(words, flag) for flag in ("--help", "-h", "--version")):
+            output.silence()  # click printed these
+            return 0
         debug = _has(words, "--debug") or os.environ.get("RI_DEBUG", "") not in ("", "0")
         return failures.report_unexpected(error, as_json=as_json, debug=debug)
     return code if isinstance(code, int) else 0

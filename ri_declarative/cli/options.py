@@ -46,8 +46,8 @@ def database(function: Function) -> Function:
     return click.option(
         "--database",
         metavar="DSN",
-        help="Database to use: a DSN or a service's name. Default: RI_DATABASE_URL, DATABASE_URL, ri.yaml, "
-        "PGHOST or PGSERVICE, else the embedded PostgreSQL.",
+        help='Database to use: a DSN, the name of a service, or "embedded". Default: RI_DATABASE_URL, '
+        "DATABASE_URL, ri.yaml, PGHOST or PGSERVICE, else the embedded PostgreSQL.",
     )(function)
 
 

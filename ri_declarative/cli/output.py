@@ -9,9 +9,9 @@ import contextlib
 import os
 import sys
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from io import TextIOWrapper
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -37,14 +37,31 @@ def _visible(char: str) -> str:
     return char.encode("unicode_escape").decode("ascii")
 
 
-def say(text: str = "") -> None:
-    """A line of result on stdout. Raises BrokenPipeError when nobody reads any more."""
-    click.echo(text)
+class ReaderGoneError(Exception):
+    """Nobody reads stdout any more (`ri errors last | head`): the command may end, and has not failed.
+
+    Not a BrokenPipeError, which may just as well come from a socket or a child process.
+    """
+
+
+@contextlib.contextmanager
+def stdout_is_read() -> Iterator[None]:
+    """A block whose broken pipes are those of stdout."""
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise ReaderGoneError from error
+
+
+def say(text: str = "", *, end: str = "\n") -> None:
+    """A line of result on stdout."""
+    with stdout_is_read():
+        click.echo(text + end, nl=False)
 
 
 def say_json(value: Mapping[str, Any]) -> None:
     """One object on one line of stdout."""
-    click.echo(json_text(value))
+    say(json_text(value))
 
 
 def note(text: str) -> None:
@@ -109,27 +126,33 @@ def styled(text: str, **style: Any) -> str:
     return click.style(text, **style)
 
 
-def table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = ()) -> None:
-    """A table on stdout: ruled by rich on a terminal, tab-separated and never cut elsewhere.
+def table(
+    headers: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Sequence[str], texts: Sequence[str]
+) -> None:
+    """A table on stdout: laid out by rich on a terminal, tab-separated and never cut elsewhere.
 
-    `right` names the columns that hold numbers.
+    `numbers` names the columns that stand to the right, `texts` those that may be folded on a narrow terminal.
     """
     if on_terminal():
-        _rich_table(headers, rows, right)
+        _laid_out(headers, rows, numbers=numbers, texts=texts)
         return
     say("\t".join(headers))
     for row in rows:
         say("\t".join(map(printable, row)))
 
 
-def _rich_table(headers: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[str]) -> None:
+def _laid_out(
+    headers: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Sequence[str], texts: Sequence[str]
+) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     ruled = Table(box=None, pad_edge=False, header_style="bold")
     for header in headers:
-        ruled.add_column(header, justify="right" if header in right else "left", overflow="fold")
+        justify: Literal["left", "right"] = "right" if header in numbers else "left"
+        ruled.add_column(header, justify=justify, overflow="fold", no_wrap=header not in texts)
     for row in rows:
         ruled.add_row(*(Text(printable(cell)) for cell in row))
-    Console(markup=False, highlight=False, emoji=False).print(ruled)
+    with stdout_is_read():
+        Console(markup=False, highlight=False, emoji=False).print(ruled)

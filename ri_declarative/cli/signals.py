@@ -6,13 +6,11 @@ and the batch is left consistent.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
-from collections.abc import Callable
 from types import FrameType
-from typing import Any, NoReturn
-
-from ri_declarative.cli.output import note
+from typing import Any
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -34,7 +32,6 @@ class StopFlag:
     def __init__(self) -> None:
         self.signum: int | None = None
         self._times = 0
-        self._told = False
         self._previous: dict[int, Any] = {}
 
     @property
@@ -43,9 +40,6 @@ class StopFlag:
         return None if self.signum is None else 128 + self.signum
 
     def __call__(self) -> bool:
-        if self.signum is not None and not self._told:
-            self._told = True
-            note("stopping after this chunk; once more stops at once")
         return self.signum is not None
 
     def __enter__(self) -> StopFlag:
@@ -61,12 +55,19 @@ class StopFlag:
     def _handle(self, signum: int, frame: FrameType | None) -> None:
         self._times += 1
         self.signum = signum
+        if self._times == 1:
+            _tell()
         if self._times == 2:
             raise Signalled(signum)
         if self._times > 2:
-            _leave(signum)
+            os._exit(128 + signum)  # without waiting for a thread that hangs; the database rolls back
 
 
-def _leave(signum: int, leave: Callable[[int], NoReturn] = os._exit) -> NoReturn:
-    """End the process without waiting for a thread that hangs; the database rolls back what was open."""
-    leave(128 + signum)
+def _tell() -> None:
+    """A line on stderr at once: the main thread may be waiting for stdin and not ask for a while.
+
+    Past Python's buffers, which the signal may have interrupted; after a line break, so that a
+    progress bar does not paint over it.
+    """
+    with contextlib.suppress(OSError):
+        os.write(2, b"\nstopping after this chunk; once more stops at once\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -23,6 +24,7 @@ Examples:
 
 _HEADERS = ("batch", "pipeline", "source", "status", "total", "completed", "failed", "skipped", "started", "duration")
 _NUMBERS = ("total", "completed", "failed", "skipped", "duration")
+_TEXTS = ("pipeline", "source", "status")
 
 
 @click.command("status", epilog=EPILOG)
@@ -54,7 +56,7 @@ def _list(manager: BatchManager, *, limit: int, pipeline: str | None, as_json: b
     if as_json:
         output.say_json(shapes.batches(summaries, manager.database_label))
     elif summaries:
-        output.table(_HEADERS, map(_row, summaries), right=_NUMBERS)
+        output.table(_HEADERS, map(_row, summaries), numbers=_NUMBERS, texts=_TEXTS)
     else:
         output.note(f"no batches in database {output.printable(manager.database_label)}; import: ri run PIPELINE FILE")
 
@@ -67,9 +69,16 @@ def _row(summary: BatchSummary) -> tuple[str, ...]:
         str(summary.source_info.get("name") or "-"),
         texts.state(summary),
         *("-" if count is None else str(count) for count in counts),
-        texts.moment(summary.started_at),
+        _started(summary.started_at),
         texts.duration(summary.duration_s),
     )
+
+
+def _started(at: datetime | None) -> str:
+    if at is None:
+        return "-"
+    local = at.astimezone()
+    return f"{local:%b %d %H:%M}" if output.on_terminal() else local.isoformat(timespec="seconds")
 
 
 def _show(manager: BatchManager, batch_id: str, *, as_json: bool) -> None:

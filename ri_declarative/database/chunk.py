@@ -21,7 +21,7 @@ from psycopg2.sql import SQL, Composable, Identifier, Literal
 
 from ri_declarative.database.copy import copy_buffer
 from ri_declarative.database.duplicates import Duplicates
-from ri_declarative.database.plan import State
+from ri_declarative.database.plan import State, UpsertPlan
 from ri_declarative.database.sqlstate import Fault, fault_of, problem_code
 from ri_declarative.database.upsert import STAGE, Upsert
 from ri_declarative.database.walk import Walk, Walked
@@ -61,8 +61,8 @@ class ChunkWriter:
         self._duplicates = duplicates
         self._columns = SQL(", ").join(Identifier(name) for name in ("n", "line", *self._plan.stage))
 
-    def write(self, cursor: Cursor, rows: Sequence[StagedRow]) -> list[Written]:
-        """One `Written` per row, in the order of `rows`, which is ascending by `n`."""
+    def write(self, cursor: Cursor, rows: Sequence[StagedRow], *, isolate: bool = False) -> list[Written]:
+        """One `Written` per row, in the order of `rows`, which is ascending by `n`. `isolate`: walk at once."""
         if not rows:
             return []
         self._stage(cursor, rows)
@@ -74,28 +74,20 @@ class ChunkWriter:
         }
         remaining = [n for n in numbers if n not in written]
         if remaining:
-            for result in self._write(cursor, remaining, sorted_out.groups):
+            for result in self._write(cursor, remaining, sorted_out.groups, isolate=isolate):
                 written[result.n] = result._replace(key_hash=sorted_out.hashes.get(result.n))
         return [written[n] for n in numbers]
 
     def _stage(self, cursor: Cursor, rows: Sequence[StagedRow]) -> None:
-        columns: list[Composable] = [
-            SQL("n int8 NOT NULL"),
-            SQL("line int8"),
-            *(SQL("{} text").format(Identifier(name)) for name in self._plan.stage),
-            SQL("wave int4 NOT NULL DEFAULT 0"),
-            SQL("grp int8"),
-            SQL("own boolean NOT NULL DEFAULT false"),
-        ]
-        cursor.execute(SQL("CREATE TEMPORARY TABLE ri_stage ({}) ON COMMIT DROP").format(SQL(", ").join(columns)))
+        create_stage(cursor, self._plan)
         buffer = copy_buffer([(str(r.n), None if r.line is None else str(r.line), *r.values) for r in rows])
         cursor.copy_expert(SQL("COPY {} ({}) FROM STDIN").format(STAGE, self._columns), buffer)
 
-    def _write(self, cursor: Cursor, numbers: list[int], groups: list[list[int]]) -> list[Written]:
+    def _write(self, cursor: Cursor, numbers: list[int], groups: list[list[int]], *, isolate: bool) -> list[Written]:
         waves = max(map(len, groups), default=1)
         mark_groups(cursor, groups)
         cursor.execute("SAVEPOINT ri_write")
-        if self._plan.row_by_row is None and waves <= MAX_WAVES:
+        if self._plan.row_by_row is None and waves <= MAX_WAVES and not isolate:
             try:
                 results = self._write_waves(cursor, waves, groups)
             except psycopg2.Error as error:
@@ -162,7 +154,7 @@ class ChunkWriter:
             problem = Problem(
                 "target.not_stored",
                 None,
-                f"{self._plan.relation.label} did not keep the row and raised no error: a trigger or a policy dropped it",
+                f"{self._plan.relation.label} kept no row and raised no error: a trigger or a policy dropped it",
             )
             return Written(n, None, problem, False, None, None)
         return Written(n, _ACTIONS[State(state)], None, False, target_id, None)
@@ -173,6 +165,26 @@ class ChunkWriter:
             "target.exists", None, f"{self._plan.relation.label} had a row with this {keys} before this batch"
         )
         return Written(n, None, problem, self._plan.on_conflict == "ignore", target_id, None)
+
+
+def create_stage(cursor: Cursor, plan: UpsertPlan) -> None:
+    """The empty staging table of this transaction: all text, so that nothing is decided before the cast."""
+    columns: list[Composable] = [
+        SQL("n int8 NOT NULL"),
+        SQL("line int8"),
+        *(SQL("{} text").format(Identifier(name)) for name in plan.stage),
+        SQL("wave int4 NOT NULL DEFAULT 0"),
+        SQL("grp int8"),
+        SQL("own boolean NOT NULL DEFAULT false"),
+    ]
+    cursor.execute(SQL("CREATE TEMPORARY TABLE ri_stage ({}) ON COMMIT DROP").format(SQL(", ").join(columns)))
+
+
+def explain(cursor: Cursor, upsert: Upsert) -> list[str]:
+    """The server's plan for the set-based statement, line by line; raises what the server refuses."""
+    create_stage(cursor, upsert.plan)
+    cursor.execute(SQL("EXPLAIN {}").format(upsert.set_statement(0)))
+    return [line for (line,) in cursor.fetchall()]
 
 
 def mark_groups(cursor: Cursor, groups: Sequence[Sequence[int]]) -> None:

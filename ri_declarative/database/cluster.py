@@ -24,8 +24,8 @@ from ri_declarative.database.server_user import ensure_private_folder, make_owne
 from ri_declarative.errors import DatabaseError
 
 START_TIMEOUT_S = 120.0  # crash recovery after a big import may take its time
-ORPHANS_TIMEOUT_S = 10.0  # backends see that their postmaster is gone when they next wait for something
-LOST_TIMEOUT_S = 3.0  # a living postmaster without a socket: just starting or stopping, or its socket is lost
+ORPHANS_TIMEOUT_S = 30.0  # backends see that their postmaster is gone when they next wait; an initdb ends
+LOST_TIMEOUT_S = 1.0  # a living postmaster without a socket: just starting or stopping, or its socket is lost
 HALT_TIMEOUT_S = 60.0
 QUIT_TIMEOUT_S = 10.0
 
@@ -72,6 +72,7 @@ def ensure_running(
     if not _wait(lambda: connects(cluster) or locks.is_free(cluster.lock), START_TIMEOUT_S):
         halt(cluster)
     if not connects(cluster):
+        _remove_socket_dir(cluster)
         raise _failed("PostgreSQL does not start", cluster, _tail(cluster.log))
 
 
@@ -87,8 +88,7 @@ def halt(cluster: Cluster) -> bool:
             patience_s = ORPHANS_TIMEOUT_S
         postmaster.send(cluster, number)
         if _wait(lambda: locks.is_free(cluster.lock), patience_s):
-            with contextlib.suppress(OSError):
-                cluster.socket_dir.rmdir()
+            _remove_socket_dir(cluster)
             return True
     raise _busy(cluster)
 
@@ -145,7 +145,7 @@ def _start(cluster: Cluster, guard: int, settings: Mapping[str, str]) -> None:
         "unix_socket_permissions": "0700",
     }
     options = [word for name, value in {**settings, **ours}.items() for word in ("-c", f"{name}={value}")]
-    command = [binaries.bin_dir / "postgres", "-D", cluster.data, *options]
+    command: list[str | Path] = [binaries.bin_dir / "postgres", "-D", cluster.data, *options]
     log = _open_log(cluster.log)
     try:
         spawn_detached(command, cluster.user, log=log, keep=[guard])
@@ -201,6 +201,11 @@ def _open_log(path: Path) -> int:
     log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
     locks.give_to_owner(log, path.parent)
     return log
+
+
+def _remove_socket_dir(cluster: Cluster) -> None:
+    with contextlib.suppress(OSError):
+        cluster.socket_dir.rmdir()
 
 
 def _tail(path: Path) -> str:

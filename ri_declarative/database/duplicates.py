@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import psycopg2
 from psycopg2.extensions import cursor as Cursor
-from psycopg2.sql import SQL, Composable, Composed, Identifier, Literal
+from psycopg2.sql import SQL, Composed, Identifier, Literal
 
 from ri_declarative.database.plan import UpsertPlan
 from ri_declarative.database.sqlstate import Fault, fault_of, primary_message, problem_code
@@ -39,7 +39,7 @@ class SortedOut:
 class Met(NamedTuple):
     """An item of this lineage with the same key."""
 
-    index: int
+    index: int  # type: ignore[assignment]
     line: int | None
     completed: bool
 
@@ -48,7 +48,7 @@ class Met(NamedTuple):
 class Lineage:
     """The batches whose records count as one file: a batch, what it reprocesses, and so on."""
 
-    items: Composable  # the items table
+    books: str  # schema of the bookkeeping tables
     batch_ids: tuple[str, ...]
     reprocessing: bool
 
@@ -60,6 +60,7 @@ class Duplicates:
         self._upsert = upsert
         self._plan: UpsertPlan = upsert.plan
         self._lineage = lineage
+        self._items = Identifier(lineage.books, "import_batch_items")
 
     def sort_out(self, cursor: Cursor, numbers: list[int]) -> SortedOut:
         """Judge the staged rows `numbers`; rows that are not to be written are gone from staging."""
@@ -159,7 +160,7 @@ class Duplicates:
             SQL(
                 "SELECT h.n, i.item_index, i.source_line, i.status = 'completed' FROM ({}) AS h JOIN {} AS i "
                 "ON i.key_hash = h.key_hash AND i.batch_id = ANY ({}) ORDER BY h.n, i.item_index"
-            ).format(self._hashed(), self._lineage.items, _uuids(self._lineage.batch_ids))
+            ).format(self._hashed(), self._items, _uuids(self._lineage.batch_ids))
         )
         met: dict[int, list[Met]] = {}
         for n, *item in cursor.fetchall():
@@ -194,7 +195,7 @@ class Duplicates:
                 "SELECT f.n, max(i.item_index), max(i.source_line) FROM ({}) AS f JOIN {} AS i "
                 "ON i.batch_id = ANY ({}) AND i.status = 'completed' AND i.target_id = f.target_id "
                 "AND i.item_index > f.n GROUP BY f.n"
-            ).format(self._upsert.found_statement(), self._lineage.items, _uuids(self._lineage.batch_ids))
+            ).format(self._upsert.found_statement(), self._items, _uuids(self._lineage.batch_ids))
         )
         for n, index, line in cursor.fetchall():
             later = f"line {line}" if line is not None else f"record {index}"
@@ -210,6 +211,3 @@ def _numbers(numbers: object) -> Composed:
 
 def _uuids(ids: tuple[str, ...]) -> Composed:
     return SQL("CAST({} AS uuid[])").format(Literal(list(ids)))
-
-
-__all__ = ["Duplicates", "Identifier", "Lineage", "Removed", "SortedOut"]

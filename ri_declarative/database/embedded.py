@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -23,7 +22,6 @@ from ri_declarative.database import locks, postmaster
 from ri_declarative.database.cluster import connects, ensure_running, halt
 from ri_declarative.database.home import (
     KEEP,
-    SERVER_LOCK,
     START_LOCK,
     USERS_LOCK,
     WATCHER_LOCK,
@@ -33,10 +31,11 @@ from ri_declarative.database.home import (
     readable_errors,
 )
 from ri_declarative.database.postmaster import PORT, SUPERUSER, Cluster
-from ri_declarative.database.server_user import spawn_detached_as_us
+from ri_declarative.database.server_user import current_user, spawn_detached
 from ri_declarative.errors import DatabaseError
 
 DATABASE = "ri"
+IDLE_S = 60.0  # how long a server that nobody uses stays; RI_EMBEDDED_IDLE_S
 LOCK_TIMEOUT_S = 150.0  # another ri starts or stops the server, at worst through a crash recovery
 IN_USE_PATIENCE_S = 1.0  # a watcher holds the users' lock for a moment now and then
 
@@ -192,12 +191,38 @@ def _ensure_database(cluster: Cluster) -> None:
 def _ensure_watcher(home: Path) -> None:
     """Nothing; a watcher lives. It inherits its lock, so that there is never a moment without one."""
     lock = locks.open_lock(home / WATCHER_LOCK)
+    log = os.open(cluster_of(home).log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
         if locks.try_lock(lock):
             module = "ri_declarative.database.watcher"
-            spawn_detached_as_us([sys.executable, "-P", "-m", module, home, str(lock)], keep=[lock])
+            command: list[str | Path] = [sys.executable, "-P", "-m", module, home, str(lock), str(_idle_s())]
+            spawn_detached(command, current_user(), log=log, keep=[lock], environment=_watcher_environment())
     finally:
+        os.close(log)
         os.close(lock)
+
+
+def _idle_s() -> float:
+    given = os.environ.get("RI_EMBEDDED_IDLE_S", "")
+    try:
+        return float(given or IDLE_S)
+    except ValueError:
+        raise DatabaseError(
+            "embedded-idle",
+            f'RI_EMBEDDED_IDLE_S is a number of seconds, not "{given}"',
+            hint="set it to 60, or unset it",
+        ) from None
+
+
+def _watcher_environment() -> dict[str, str]:
+    """What the watcher gets of our environment: where its modules are. It runs in another folder."""
+    names = ("PATH", "LANG", "LC_ALL", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
+    kept = {name: os.environ[name] for name in names if name in os.environ}
+    package = Path(__file__).parents[2]
+    given = [str(Path(entry).absolute()) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    if package.name not in ("site-packages", "dist-packages"):  # these are found anyway, after the standard library
+        given.append(str(package))
+    return {**kept, "PYTHONPATH": os.pathsep.join(given)}
 
 
 def _version(data: Path) -> int | None:
@@ -226,9 +251,3 @@ def _stuck(home: Path) -> DatabaseError:
         f"another process has been starting or stopping the embedded database in {home} for a long time",
         hint="end that process (its lock ends with it), or set RI_DATABASE_URL",
     )
-
-
-def watcher_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """What the watcher may know of our environment: where its modules are, and how patient it shall be."""
-    names = ("PATH", "LANG", "LC_ALL", "PYTHONPATH", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "RI_EMBEDDED_IDLE_S")
-    return {name: environ[name] for name in names if name in environ}

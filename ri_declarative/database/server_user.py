@@ -10,7 +10,7 @@ import os
 import pwd
 import stat
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -69,7 +69,14 @@ def run_tool(command: Sequence[str | Path], user: ServerUser, *, keep: Sequence[
     return done.returncode, done.stdout
 
 
-def spawn_detached(command: Sequence[str | Path], user: ServerUser, *, log: int, keep: Sequence[int]) -> None:
+def spawn_detached(
+    command: Sequence[str | Path],
+    user: ServerUser,
+    *,
+    log: int,
+    keep: Sequence[int],
+    environment: Mapping[str, str] = CLEAN_ENVIRONMENT,
+) -> None:
     """Nothing; the program runs on after we end, writes to `log` and inherits the descriptors in `keep`."""
     subprocess.run(
         ["/bin/sh", "-c", DETACH, "sh", *(str(word) for word in command)],
@@ -77,7 +84,7 @@ def spawn_detached(command: Sequence[str | Path], user: ServerUser, *, log: int,
         stdout=log,
         stderr=log,
         cwd="/",
-        env=CLEAN_ENVIRONMENT,
+        env=environment,
         check=True,
         pass_fds=keep,
         start_new_session=True,
@@ -85,6 +92,11 @@ def spawn_detached(command: Sequence[str | Path], user: ServerUser, *, log: int,
         group=user.gid if user.dropped else None,
         extra_groups=[] if user.dropped else None,
     )
+
+
+def current_user() -> ServerUser:
+    """Ourselves."""
+    return _named(os.geteuid())
 
 
 def can_enter(folder: Path, user: ServerUser) -> bool:

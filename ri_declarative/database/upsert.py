@@ -391,7 +391,7 @@ class Upsert:
         )
 
     def _parents_missing(self) -> list[tuple[Composable, Refusal]]:
-        found = []
+        found: list[tuple[Composable, Refusal]] = []
         for k, key in enumerate(self._foreign_keys):
             present = [SQL("{} IS NOT NULL").format(self._value[name]) for name in key.columns]
             missing = SQL("{} IS NULL").format(Identifier(f"f{k}", key.foreign_columns[0]))

@@ -1,0 +1,1 @@
+"""Sources: bytes → Records, one module per format. Nothing here knows pipelines or databases."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import re
 from functools import cache
+from io import StringIO
 from typing import NamedTuple
 
 from ri_declarative.records import Problem
@@ -45,7 +46,7 @@ def is_well_formed(raw: str, delimiter: str) -> bool:
     csv.reader, even a strict one, takes a quote inside an unquoted cell as data; there it is the
     trace of a lost opening quote.
 
-    >>> is_well_formed('a,"b ""c""",d', ","), is_well_formed('a,b"c,d', ",")
+    >>> is_well_formed('a,"b ""c"" d",e', ","), is_well_formed('a,b"c,d', ",")
     (True, False)
     """
     return _well_formed(delimiter).fullmatch(raw) is not None
@@ -112,7 +113,7 @@ def _unclosed(raw: str, start: int) -> _Fault:
 
 
 def _count_cells(raw: str, delimiter: str) -> int:
-    return len(next(csv.reader(raw.splitlines(keepends=True), delimiter=delimiter, strict=True), []))
+    return len(next(csv.reader(StringIO(raw, newline=""), delimiter=delimiter, strict=True), []))
 
 
 def _cells(count: int) -> str:

@@ -19,7 +19,7 @@ from ri_declarative.errors import SourceError
 from ri_declarative.records import Problem, Record
 from ri_declarative.sources.bytestream import ByteStream
 from ri_declarative.sources.damage import FIELD_CAP, Dialect, explain, is_well_formed, place_of
-from ri_declarative.sources.encodings import bad_byte, choose_encoding
+from ri_declarative.sources.encodings import bad_byte, choose_encoding, original_bytes
 from ri_declarative.sources.header import read_header
 from ri_declarative.sources.lines import LineWindow
 from ri_declarative.sources.source import ReadOptions, SourceInfo
@@ -33,9 +33,9 @@ FREE_REREADING = 64 * 1024 * 1024
 
 
 class _Next(NamedTuple):
-    """Where to read on: the index of the next record, and the 0-based line where it begins."""
+    """Where to read on: the number of the next record, and the 0-based line where it begins."""
 
-    index: int
+    record: int
     line: int
 
 
@@ -162,7 +162,7 @@ class DelimitedSource:
         return end
 
     def _begins_record(self, line: int) -> bool:
-        lines = self._window.between(line, line + LOOK_AHEAD_LINES)
+        lines = self._window.ahead(line, LOOK_AHEAD_LINES)
         reader = csv.reader(lines, delimiter=self._dialect.delimiter, strict=True)
         try:
             row = next(reader, [])
@@ -179,7 +179,7 @@ class DelimitedSource:
         line_offset = self._window.byte_offset(place.line - 1)
         if line_offset is not None:
             before = self._window.text(place.line - 1, place.line)[: place.column - 1]
-            details["byte_offset"] = str(line_offset + len(before.encode(codec, "surrogatepass")))
+            details["byte_offset"] = str(line_offset + len(original_bytes(before, codec)))
         where = f"line {place.line}, column {place.column}"
         message = f"byte {byte} at {where} is not {codec}; declare source.encoding"
         return Problem("source.encoding", self._field_with_bad_byte(row), message, details)

@@ -13,7 +13,8 @@ from typing import NamedTuple
 from ri_declarative.errors import SourceError
 
 KEEP_BYTES = "ri_declarative.keep_bytes"  # name of the error handler that is registered below
-BAD_BYTE = re.compile("[\ud800-\udfff]")
+_BAD_BYTE = re.compile("[\ud800-\udfff]")
+_BAD_BYTES = re.compile("([\ud800-\udfff]+)")
 
 # UTF-32 LE first: its mark begins with that of UTF-16 LE.
 _MARKS = (
@@ -79,7 +80,9 @@ def original_bytes(text: str, codec: str) -> bytes:
     >>> original_bytes("caf\udce9", "utf-8")
     b'caf\xe9'
     """
-    return text.encode(codec, KEEP_BYTES)
+    good, *rest = _BAD_BYTES.split(text)  # not an error handler: UTF-16 takes no odd byte from one
+    pairs = zip(rest[::2], rest[1::2], strict=True)
+    return good.encode(codec) + b"".join(_as_bytes(bad) + after.encode(codec) for bad, after in pairs)
 
 
 def bad_byte(text: str) -> tuple[int, str] | None:
@@ -90,30 +93,30 @@ def bad_byte(text: str) -> tuple[int, str] | None:
     """
     if text.isascii():
         return None
-    found = BAD_BYTE.search(text)
+    found = _BAD_BYTE.search(text)
     return None if found is None else (found.start(), f"0x{ord(found[0]) & 0xFF:02X}")
+
+
+def _as_bytes(bad: str) -> bytes:
+    return bytes(ord(char) & 0xFF for char in bad)
 
 
 def _normal_name(declared: str, *, name: str) -> str:
     try:
         found = codecs.lookup(declared)
-        b"".decode(declared)  # LookupError for codecs that are no text encodings: base64, rot13
-    except LookupError:
+        b"x".decode(declared, "replace")  # LookupError for codecs that are no text encodings: base64, rot13
+    except (LookupError, UnicodeError):
         raise SourceError("source-encoding", f'{name}: unknown encoding "{declared}" in source.encoding') from None
     return found.name
 
 
-def _keep_bytes(error: UnicodeError) -> tuple[str | bytes, int]:
-    if isinstance(error, UnicodeDecodeError):
-        bad = error.object[error.start : error.end]
-        if not error.encoding.lower().replace("_", "-").startswith(("utf-16", "utf-32")):
-            bad = bad[:1] + bad[1:].split(b"\n")[0].split(b"\r")[0]  # a line end is never part of a bad character
-        return "".join(chr(0xDC00 + byte) for byte in bad), error.start + len(bad)
-    if isinstance(error, UnicodeEncodeError):
-        kept = [ord(char) - 0xDC00 for char in error.object[error.start : error.end]]
-        if all(0 <= byte <= 0xFF for byte in kept):
-            return bytes(kept), error.end
-    raise error
+def _keep_bytes(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    bad = error.object[error.start : error.end]
+    if not error.encoding.lower().replace("_", "-").startswith(("utf-16", "utf-32")):
+        bad = bad[:1] + bad[1:].split(b"\n")[0].split(b"\r")[0]  # a line end is never part of a bad character
+    return "".join(chr(0xDC00 + byte) for byte in bad), error.start + len(bad)
 
 
 codecs.register_error(KEEP_BYTES, _keep_bytes)

@@ -42,8 +42,8 @@ def read_header(window: LineWindow, delimiter: str, *, declared: bool, name: str
 
 
 def _check_text(raw: str, names: Sequence[str], delimiter: str, *, name: str) -> None:
-    first_line = 1 + len(raw) - len(raw.lstrip("\r\n"))  # good enough: blank lines before a header
     text = raw.lstrip("\r\n")
+    first_line = place_of(raw, len(raw) - len(text), first_line=1).line
     bad = bad_byte(text)
     if bad is not None:
         place = place_of(text, bad[0], first_line=first_line)

@@ -11,7 +11,7 @@ import csv
 import re
 from collections.abc import Iterator
 from io import StringIO
-from itertools import count
+from itertools import count, islice
 
 from ri_declarative.sources.bytestream import ByteStream
 from ri_declarative.sources.encodings import Encoding, error_handler, original_bytes
@@ -25,8 +25,11 @@ KEPT_OF_LONG_LINE = 64 * 1024
 _LINE_END = re.compile("\r\n|\n|\r")
 
 
-class RecordTooLong(csv.Error):  # noqa: N818 - it passes through csv.reader as one of its own
-    """The record being read has more than RECORD_CAP characters, or more lines than allowed."""
+class RecordTooLong(csv.Error):
+    """The record being read has more than RECORD_CAP characters, or more lines than allowed.
+
+    A csv.Error, because it passes through csv.reader as one of its own.
+    """
 
 
 class LineWindow:
@@ -81,6 +84,10 @@ class LineWindow:
     def between(self, start: int, end: int) -> list[str]:
         """The lines from `start` to before `end`, as far as the window holds them."""
         return self._lines[start - self._first : end - self._first]
+
+    def ahead(self, start: int, limit: int) -> Iterator[str]:
+        """At most `limit` lines from `start` on; reads on where the window ends. Moves nothing."""
+        return islice(self.feed(start), limit)
 
     def text(self, start: int, end: int) -> str:
         """The raw text of these lines without the last line end."""

@@ -16,7 +16,7 @@ from ri_declarative.spec.cross_checks import cross_check
 from ri_declarative.spec.diagnose import validate
 from ri_declarative.spec.models import ColumnSpec, PipelineSpec
 from ri_declarative.spec.outline import outline
-from ri_declarative.spec.positions import Finding, KeyPath, Positions, clip, deepest, to_diagnostics
+from ri_declarative.spec.positions import Finding, Positions, clip, deepest, to_diagnostics
 from ri_declarative.spec.project import PIPELINES_FOLDER, STEM, Project, pipeline_names
 from ri_declarative.spec.record_schema import check_schema
 from ri_declarative.spec.strict_json import read_json

@@ -42,12 +42,6 @@ _OTHER_KEYWORDS = frozenset([
     "maxProperties", "maximum", "minContains", "minItems", "minLength", "minProperties", "minimum", "multipleOf",
     "pattern", "readOnly", "required", "title", "type", "uniqueItems", "writeOnly",
 ])  # fmt: skip
-KEYWORDS = frozenset(
-    "$anchor $comment $dynamicAnchor $dynamicRef $id $ref $schema $vocabulary const contentEncoding "
-    "contentMediaType default dependentRequired deprecated description enum examples exclusiveMaximum "
-    "exclusiveMinimum format maxContains maxItems maxLength maxProperties maximum minContains minItems "
-    "minLength minProperties minimum multipleOf pattern readOnly required title type uniqueItems writeOnly".split()
-)
 KEYWORDS = _ONE_SCHEMA | _SCHEMA_LISTS | _NAMED_SCHEMAS | _OTHER_KEYWORDS
 _HARMLESS = frozenset(["example", "id", "note"])  # near a keyword, but nobody means that by them
 _TYPE_NAMES = {

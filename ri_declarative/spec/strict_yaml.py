@@ -146,7 +146,7 @@ class _Builder:
         self._count(event, path)
         if isinstance(event, yaml.AliasEvent):
             return self._refuse(
-                event, path, "yaml-alias", f"the alias *{clip(event.anchor)} is not allowed; write it out"
+                event, path, "yaml-alias", f"the alias *{clip(event.anchor or '')} is not allowed; write it out"
             )
         if event.anchor is not None:
             self._tell(event, path, "yaml-anchor", f"the anchor &{clip(event.anchor)} is not allowed; remove it")

@@ -14,8 +14,8 @@ from ri_declarative.words import did_you_mean
 _SHOWN_CHOICES = 10
 
 
-def problems_of(error: jsonschema_rs.ValidationError) -> tuple[Problem, ...]:
-    """One problem, or one for every unexpected property of an object.
+def problems_of(error: jsonschema_rs.ValidationError, record: Mapping[str, Any]) -> tuple[Problem, ...]:
+    """One problem of a record, or one for every unexpected property of an object.
 
     The code is `schema.` and the keyword; the field is the property of the record that is meant,
     and `details["path"]` (a JSON pointer) the place when it lies deeper.
@@ -27,7 +27,7 @@ def problems_of(error: jsonschema_rs.ValidationError) -> tuple[Problem, ...]:
         )
     if keyword in ("required", "dependentRequired"):
         return (_problem(error, keyword, error.kind.value, _REQUIRED[keyword]),)
-    return (_problem(error, keyword, None, _message(error, keyword)),)
+    return (_problem(error, keyword, None, _message(error, keyword, record)),)
 
 
 def _keyword(error: jsonschema_rs.ValidationError) -> str:
@@ -45,9 +45,23 @@ def _problem(error: jsonschema_rs.ValidationError, keyword: str, member: str | N
     return Problem(f"schema.{keyword}", field, visible(message), details)
 
 
-def _message(error: jsonschema_rs.ValidationError, keyword: str) -> str:
+def _message(error: jsonschema_rs.ValidationError, keyword: str, record: Mapping[str, Any]) -> str:
+    limit, value = error.kind.value, _value_at(error, record)
+    if keyword in ("anyOf", "oneOf"):
+        return _alternatives(limit, record)
     say = _MESSAGES.get(keyword)
-    return say(error.kind.value, error.instance) if say else str(error.message)
+    return say(limit, value) if say else str(error.message)
+
+
+def _value_at(error: jsonschema_rs.ValidationError, record: Mapping[str, Any]) -> Any:
+    """The value as the record has it: the error's own copy has lost trailing zeros and long fractions."""
+    value: Any = record
+    try:
+        for step in error.instance_path:
+            value = value[step]
+    except (LookupError, TypeError):  # a path inside an alternative may begin elsewhere
+        return error.instance
+    return value
 
 
 def _pointer(path: Sequence[str | int]) -> str:
@@ -71,20 +85,17 @@ def _enum(choices: Sequence[Any], value: Any) -> str:
     return f"must be one of {shown}{more}, got {quoted(value)}{near}"
 
 
-def _any_of(alternatives: Sequence[Sequence[jsonschema_rs.ValidationError]], _: Any) -> str:
-    reasons = [_reason(errors[0]) for errors in alternatives[:3] if errors]
-    return f"fits none of the {len(alternatives)} alternatives: {'; or '.join(reasons)}"
-
-
-def _one_of(alternatives: Sequence[Sequence[jsonschema_rs.ValidationError]], value: Any) -> str:
+def _alternatives(alternatives: Sequence[Sequence[jsonschema_rs.ValidationError]], record: Mapping[str, Any]) -> str:
+    """For anyOf and oneOf: the first reason of each alternative, or how many fit where one may."""
     fitting = sum(not errors for errors in alternatives)
     if fitting:
-        return f"fits {fitting} of the {len(alternatives)} alternatives, exactly one is allowed"
-    return _any_of(alternatives, value)
+        return f"fits {fitting} of {len(alternatives)} alternatives, exactly one is allowed"
+    reasons = "; or ".join(_reason(errors[0], record) for errors in alternatives[:3])
+    return f"fits none of {len(alternatives)} alternatives: {reasons}"
 
 
-def _reason(error: jsonschema_rs.ValidationError) -> str:
-    problem = problems_of(error)[0]
+def _reason(error: jsonschema_rs.ValidationError, record: Mapping[str, Any]) -> str:
+    problem = problems_of(error, record)[0]
     return f"{problem.field} {problem.message}" if problem.field else problem.message
 
 
@@ -143,8 +154,6 @@ _MESSAGES: Mapping[str, Callable[[Any, Any], str]] = {
     "uniqueItems": lambda _, value: f"must not have an element twice, got {quoted(value)}",
     "minProperties": lambda limit, value: f"must have at least {limit} properties, got {len(value)}",
     "maxProperties": lambda limit, value: f"must have at most {limit} properties, got {len(value)}",
-    "anyOf": _any_of,
-    "oneOf": _one_of,
     "not": lambda _, value: f"must not be what the schema excludes by not, got {quoted(value)}",
     "falseSchema": lambda _, value: f"must be absent, got {quoted(value)}",
 }

@@ -64,7 +64,7 @@ class Validator:
         if self._validator.is_valid(record):
             return ()
         errors = islice(self._validator.iter_errors(record), _MOST_PROBLEMS)
-        return tuple(problem for error in errors for problem in problems_of(error))
+        return tuple(problem for error in errors for problem in problems_of(error, record))
 
 
 def _as_json(value: Any) -> Any:

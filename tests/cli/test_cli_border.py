@@ -225,3 +225,24 @@ def test_warnings_of_the_manager_go_to_stderr(manager: Manager, capsys: pytest.C
     manager.warnings = ("a password on the command line is seen by ps",)
     assert main(["run", "p", "a.csv", "--json"]) == 0
     assert capsys.readouterr().err == "warning: a password on the command line is seen by ps\n"
+
+
+def test_a_broken_pipe_inside_an_import_is_no_success(manager: Manager, capsys: pytest.CaptureFixture[str]) -> None:
+    manager.runs = [BrokenPipeError(32, "Broken pipe")]
+    assert main(["run", "p", "a.csv"]) == 3
+    assert "error[internal] BrokenPipeError" in capsys.readouterr().err
+
+
+def test_a_reader_that_has_seen_enough_gets_no_complaint() -> None:
+    program = (
+        "import sys\nfrom ri_declarative.cli.main import main\n"
+        "sys.argv = ['ri', '--help']\nsys.stdin.read()\nsys.exit(main())"
+    )
+    reader, writer = os.pipe()
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=writer, stderr=subprocess.PIPE
+    )
+    os.close(writer)
+    os.close(reader)
+    _, err = process.communicate()
+    assert (process.returncode, err) == (0, b"")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -99,6 +101,30 @@ def test_no_errors_as_json_are_an_empty_list(manager: Manager, capsys: pytest.Ca
 def test_no_errors_are_said_on_stderr(manager: Manager, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["errors", "last"]) == 0
     assert capsys.readouterr() == ("", "nothing needs attention in batch 3f2a9c1e\n")
+
+
+class _Broken(io.StringIO):
+    def write(self, text: str) -> int:
+        raise BrokenPipeError(32, "Broken pipe")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["status"],
+        ["status", "last"],
+        ["errors", "last"],
+        ["errors", "last", "--json"],
+        ["errors", "last", "--csv", "-"],
+    ],
+)
+def test_a_reader_that_has_seen_enough_ends_the_command_in_peace(
+    manager: Manager, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    manager.attention = [failed_item(1)]
+    monkeypatch.setattr(sys, "stdout", _Broken())
+    assert main(words) == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_an_export_never_overwrites_repair_work(

@@ -49,7 +49,7 @@ def test_json_is_one_line_of_ascii_and_keeps_lone_surrogates() -> None:
 
 def test_a_piped_table_is_tab_separated_and_never_cut(capsys: pytest.CaptureFixture[str]) -> None:
     long = "x" * 500
-    output.table(("line", "message"), [("7", long), ("8", "tab\there")])
+    output.table(("line", "message"), [("7", long), ("8", "tab\there")], numbers=("line",), texts=())
     assert capsys.readouterr().out == f"line\tmessage\n7\t{long}\n8\ttab\\there\n"
 
 
@@ -57,7 +57,7 @@ def test_a_table_on_a_terminal_prints_markup_of_cells_verbatim(monkeypatch: pyte
     screen = _Terminal()
     monkeypatch.setattr(sys, "stdout", screen)
     monkeypatch.setenv("NO_COLOR", "1")
-    output.table(("field", "value"), [("[bold]x[/bold]", ":smile: \x1b[31m")])
+    output.table(("field", "value"), [("[bold]x[/bold]", ":smile: \x1b[31m")], numbers=(), texts=())
     assert "[bold]x[/bold]  :smile: \\x1b[31m" in screen.getvalue()
 
 

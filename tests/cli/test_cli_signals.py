@@ -2,20 +2,22 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 
 from ri_declarative.cli.signals import Signalled, StopFlag
 
 
-def test_the_first_signal_only_asks_for_a_stop(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_first_signal_only_asks_for_a_stop(capfd: pytest.CaptureFixture[str]) -> None:
     with StopFlag() as stop:
         assert not stop()
         os.kill(os.getpid(), signal.SIGINT)
         assert stop()
         assert stop()
         assert stop.exit_code == 130
-    assert capsys.readouterr().err == "stopping after this chunk; once more stops at once\n"
+    assert capfd.readouterr().err == "\nstopping after this chunk; once more stops at once\n"
 
 
 def test_sigterm_gives_143() -> None:
@@ -50,3 +52,15 @@ def test_a_signal_that_nohup_ignores_stays_ignored() -> None:
             assert not stop()
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_the_third_signal_ends_a_process_that_hangs() -> None:
+    program = (
+        "import os, signal\nfrom ri_declarative.cli.signals import StopFlag\n"
+        "with StopFlag():\n"
+        "    for _ in range(3):\n"
+        "        try:\n            os.kill(os.getpid(), signal.SIGTERM)\n"
+        "        except KeyboardInterrupt:\n            pass\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
+    assert done.returncode == 143

@@ -28,7 +28,7 @@ def test_a_run_without_failures_names_no_repair() -> None:
 def test_skipped_records_are_told_apart_from_failed_ones() -> None:
     skipped = ProblemGroup("target.exists", None, ItemStatus.SKIPPED, 3, 4, "the row exists")
     lines = texts.of_run(batch(skipped_items=3, problems=(*batch().problems, skipped)), "embedded").splitlines()
-    assert lines[3:5] == ["    3 skipped", "    3 × target.exists  e.g. line 4: the row exists"]
+    assert lines[3:5] == ["    3 skipped", "    3 × target.exists  e.g. line 4: the row exists"]  # noqa: RUF001
 
 
 def test_many_kinds_of_problems_are_cut_at_the_end_of_a_run_but_not_in_status() -> None:

@@ -59,13 +59,13 @@ CREATE TABLE import_batch_items (
     parent_item_id uuid,
     key_hash text,
     created_at timestamptz NOT NULL DEFAULT now(),
-    processed_at timestamptz,
+    processed_at timestamptz DEFAULT now(),
     PRIMARY KEY (batch_id, item_index)
 );
 COMMENT ON COLUMN import_batch_items.item_index IS '0-based place in the original source; kept through reprocessing';
 COMMENT ON COLUMN import_batch_items.source_data IS 'the record as read: an object, or the raw text of an unreadable record';
 COMMENT ON COLUMN import_batch_items.metadata IS
-    '"escaped": true: texts in source_data hold \uXXXX for what JSONB cannot hold and \\ for a backslash';
+    '"source_data": "json_text": source_data is a string with the JSON text of what JSONB itself cannot hold';
 
 -- ri status, ri errors, failed_imports_report: the few that did not complete
 CREATE INDEX import_batch_items_refused ON import_batch_items (batch_id, item_index)

@@ -26,7 +26,7 @@ class Migration(NamedTuple):
 
 def all_migrations() -> list[Migration]:
     """Every migration this ri knows, in order."""
-    paths = sorted(p for p in files(__package__).iterdir() if p.name.endswith(".sql"))
+    paths = sorted((p for p in files(__package__).iterdir() if p.name.endswith(".sql")), key=lambda p: p.name)
     return [Migration(int(p.name[:4]), p.name[5:-4], p.read_text(encoding="utf-8")) for p in paths]
 
 
@@ -60,7 +60,8 @@ def check_version(connection: Connection, schema: str) -> None:
     if version < newest:
         state = "has no bookkeeping tables yet" if version == 0 else f"has bookkeeping tables of version {version}"
         raise DatabaseError(
-            "not-migrated", f'the database {state} in schema "{schema}"; this ri needs version {newest}',
+            "not-migrated",
+            f'the database {state} in schema "{schema}"; this ri needs version {newest}',
             hint="run: ri db migrate",
         )
     _refuse_newer(version, newest)
@@ -85,6 +86,7 @@ def _begin(connection: Connection, schema: str) -> int:
 def _refuse_newer(version: int, newest: int) -> None:
     if version > newest:
         raise DatabaseError(
-            "newer-books", f"the bookkeeping tables have version {version}, this ri knows {newest} at most",
+            "newer-books",
+            f"the bookkeeping tables have version {version}, this ri knows {newest} at most",
             hint="install a newer ri",
         )

@@ -124,3 +124,16 @@ SELECT EXISTS (
         OR EXISTS (SELECT FROM pg_catalog.pg_cast k
                    WHERE k.castsource = :oid AND k.casttarget = o.opcintype AND k.castmethod = 'b'
                      AND k.castcontext = 'i')));
+
+-- name: readiness
+-- What this role and server allow, asked before anything is read.
+SELECT current_user AS role, pg_catalog.pg_is_in_recovery() AS standby,
+       current_setting('transaction_read_only') = 'on' AS read_only,
+       pg_catalog.has_database_privilege(current_database(), 'TEMP') AS may_temp,
+       (SELECT pg_catalog.array_agg(p.verb || ' on ' || p.name)
+        FROM (SELECT t.name, v.verb
+              FROM (VALUES ('import_batches'), ('import_batch_items'), ('import_logs')) AS t (name)
+              CROSS JOIN (VALUES ('SELECT'), ('INSERT'), ('UPDATE')) AS v (verb)
+              WHERE NOT (t.name = 'import_logs' AND v.verb = 'UPDATE')) AS p
+        WHERE NOT pg_catalog.has_table_privilege(
+            pg_catalog.format('%I.%I', CAST(:schema AS text), p.name), p.verb))::text[] AS denied;

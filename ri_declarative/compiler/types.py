@@ -1,0 +1,132 @@
+"""The database's types in the words of the stages: what a column takes, how a field is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ri_declarative.database.catalogue import Column
+from ri_declarative.stages.column_types import Category, ColumnType
+from ri_declarative.stages.scalars import Kind
+
+_CATEGORIES: Mapping[str, Category] = {
+    "text": "text",
+    "varchar": "text",
+    "bpchar": "text",
+    "citext": "text",
+    "name": "text",
+    "char": "text",
+    "int2": "integer",
+    "int4": "integer",
+    "int8": "integer",
+    "oid": "integer",
+    "numeric": "numeric",
+    "money": "numeric",
+    "float4": "float",
+    "float8": "float",
+    "bool": "boolean",
+    "date": "date",
+    "timestamp": "timestamp",
+    "timestamptz": "timestamptz",
+    "time": "time",
+    "timetz": "timetz",
+    "interval": "interval",
+    "uuid": "uuid",
+    "json": "json",
+    "jsonb": "json",
+    "bytea": "bytea",
+}
+_INTEGER_BITS = {"int2": 16, "int4": 32, "int8": 64}
+_FRACTION_TYPES = ("timestamp", "timestamptz", "time", "timetz")
+_KIND_OF_CATEGORY: Mapping[str, Kind] = {
+    "integer": "integer",
+    "numeric": "number",
+    "float": "number",
+    "boolean": "boolean",
+    "date": "date",
+    "timestamp": "timestamp",
+    "timestamptz": "timestamp",
+    "time": "time",
+    "json": "json",
+    "array": "json",
+}
+_KIND_OF_SCHEMA_TYPE: Mapping[str, Kind] = {
+    "string": "text",
+    "integer": "integer",
+    "number": "number",
+    "boolean": "boolean",
+    "object": "json",
+    "array": "json",
+}
+
+
+def column_type(column: Column) -> ColumnType:
+    """What texts the column takes, as the mapping stage needs to know it."""
+    if column.element is not None:
+        schema, name, labels = column.element
+        element = _simple(name, labels, typmod=column.typmod, text=f"{schema}.{name}")
+        return ColumnType("array", element=element, name=column.type_text)
+    return _simple(column.type_name, column.enum_labels, typmod=column.typmod, text=column.type_text)
+
+
+def _simple(name: str, labels: tuple[str, ...], *, typmod: int, text: str) -> ColumnType:
+    if labels:
+        return ColumnType("enum", labels=labels, name=text)
+    found = ColumnType(_CATEGORIES.get(name, "other"), name=text)
+    if name in _INTEGER_BITS:
+        top = 2 ** (_INTEGER_BITS[name] - 1)
+        return found._replace(low=-top, high=top - 1)
+    if name == "oid":
+        return found._replace(low=0, high=2**32 - 1)
+    if name == "money":  # two digits in every locale that PostgreSQL is usually set to
+        return found._replace(precision=18, scale=2)
+    if name in ("char", "name"):  # the server would cut both in silence
+        return found._replace(length=1 if name == "char" else 63)
+    return _with_modifier(found, name, typmod)
+
+
+def _with_modifier(found: ColumnType, name: str, typmod: int) -> ColumnType:
+    """With the length, or precision and scale, that the type modifier holds. PostgreSQL: numeric.c, varchar.c."""
+    if typmod < 0:
+        return found
+    if name in ("varchar", "bpchar"):
+        return found._replace(length=typmod - 4)
+    if name == "numeric":
+        packed = typmod - 4
+        scale = packed & 0x7FF
+        precision = (packed >> 16) & 0xFFFF
+        return found._replace(precision=precision, scale=scale - 0x800 if scale & 0x400 else scale)
+    return found._replace(precision=typmod) if name in _FRACTION_TYPES else found
+
+
+def kind_of_column(column: Column) -> Kind:
+    """How a field without a type of its own is read for this column."""
+    return _KIND_OF_CATEGORY.get(column_type(column).category, "text")
+
+
+def kind_of_schema(schema: Mapping[str, Any], field: str) -> Kind | None:
+    """How the schema's type says a field is read; None when it says nothing.
+
+    >>> kind_of_schema({"properties": {"a": {"type": ["integer", "null"]}}}, "a")
+    'integer'
+    """
+    types = resolve(schema, schema.get("properties", {}).get(field, {})).get("type")
+    names = [types] if isinstance(types, str) else [t for t in types or () if t != "null"]
+    if "string" in names:
+        return "text"
+    return _KIND_OF_SCHEMA_TYPE.get(names[0]) if names else None
+
+
+def resolve(schema: Mapping[str, Any], part: Any) -> Mapping[str, Any]:
+    """`part` of a schema with its own local `$ref` followed."""
+    for _ in range(10):
+        if not isinstance(part, Mapping):
+            return {}
+        reference = part.get("$ref")
+        if not isinstance(reference, str) or not reference.startswith("#/"):
+            return part
+        found: Any = schema
+        for step in reference[2:].split("/"):
+            found = found.get(step.replace("~1", "/").replace("~0", "~"), {}) if isinstance(found, Mapping) else {}
+        part = found
+    return {}

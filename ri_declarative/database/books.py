@@ -1,0 +1,159 @@
+"""Reads the books: batches, their items and what went wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, RowMapping, text
+
+from ri_declarative.database.jsonb import KEPT_AS_TEXT, from_jsonb
+from ri_declarative.database.queries import queries
+from ri_declarative.errors import UsageError
+from ri_declarative.records import (
+    Action,
+    BatchStatus,
+    BatchSummary,
+    Item,
+    ItemStatus,
+    Problem,
+    ProblemGroup,
+    StopReason,
+)
+
+PAGE = 2000
+T = TypeVar("T")
+
+
+class Books:
+    """The books of one database, for reading. Every call is a connection and a transaction of its own."""
+
+    def __init__(self, engine: Engine, schema: str) -> None:
+        self._engine = engine
+        self._queries = {name: sql.format(schema=f'"{schema}"') for name, sql in queries("books").items()}
+
+    def batches(self, *, limit: int, batch_type: str | None = None) -> list[BatchSummary]:
+        """Newest first, without problems."""
+        with self._engine.connect() as connection:
+            rows = self._rows(connection, "batches", {"id": None, "batch_type": batch_type, "limit": limit})
+        return [_summary(row) for row in rows]
+
+    def batch(self, batch_id: str) -> BatchSummary:
+        """One batch with its problems grouped. Raises `UsageError` when there is none."""
+        with self._engine.connect() as connection:
+            rows = self._rows(connection, "batches", {"id": batch_id, "batch_type": None, "limit": 1})
+            if not rows:
+                raise UsageError("unknown-batch", f"there is no batch {batch_id}", hint="ri status lists them")
+            groups = self._rows(connection, "problem_groups", {"batch_id": batch_id})
+        return _summary(rows[0])._replace(problems=tuple(_group(row) for row in groups))
+
+    def resolve(self, reference: str) -> str:
+        """The id that `last`, a full id or an unambiguous beginning of one means."""
+        with self._engine.connect() as connection:
+            if reference == "last":
+                found = [row["id"] for row in self._rows(connection, "newest_batch", {})]
+            else:
+                prefix = reference.lower().replace("%", "").replace("_", "")
+                found = [row["id"] for row in self._rows(connection, "batches_like", {"prefix": prefix})]
+        if len(found) == 1:
+            return str(found[0])
+        if not found:
+            raise UsageError("unknown-batch", f'there is no batch "{reference}"', hint="ri status lists them")
+        shown = ", ".join(f"{id_[:13]}…" for id_ in found[:5])
+        raise UsageError("ambiguous-batch", f'"{reference}" could be {shown}', hint="write more of the id")
+
+    def items(self, batch_id: str, *, status: ItemStatus | None = None, limit: int | None = None) -> Iterator[Item]:
+        """A batch's items in file order, read page by page."""
+        return self._pages("items", {"batch_id": batch_id, "status": status.value if status else None}, limit)
+
+    def needs_attention(self, batch_id: str, *, limit: int | None = None) -> Iterator[Item]:
+        """Failed items that nothing repeats and nobody dismissed, in file order."""
+        return self._pages("needs_attention", {"batch_id": batch_id}, limit)
+
+    def to_reprocess(
+        self, batch_id: str, *, failed_items_only: bool, items: Sequence[str] | None = None
+    ) -> Iterator[Item]:
+        """The newest items that repeat this batch's items, in file order; `items` names some of them."""
+        parameters = {"batch_id": batch_id, "all_items": not failed_items_only, "items": list(items) if items else None}
+        return self._pages("to_reprocess", parameters, None)
+
+    def lineage(self, batch_id: str) -> tuple[str, ...]:
+        """Ids of all batches whose records count as one file with this one's."""
+        with self._engine.connect() as connection:
+            return tuple(row["id"] for row in self._rows(connection, "lineage", {"batch_id": batch_id}))
+
+    def logs(self, batch_id: str) -> list[dict[str, Any]]:
+        """A batch's log in order."""
+        with self._engine.connect() as connection:
+            return [dict(row) for row in self._rows(connection, "logs", {"batch_id": batch_id})]
+
+    def _pages(self, query: str, parameters: Mapping[str, Any], limit: int | None) -> Iterator[Item]:
+        """Keyset pages, so that memory is bounded and no transaction stays open between them."""
+        index, left = 0, limit
+        while left is None or left > 0:
+            page = PAGE if left is None else min(PAGE, left)
+            with self._engine.connect() as connection:
+                rows = self._rows(connection, query, {**parameters, "from_index": index, "limit": page})
+            yield from map(_item, rows)
+            if len(rows) < page:
+                return
+            index = rows[-1]["item_index"] + 1
+            left = None if left is None else left - page
+
+    def _rows(self, connection: Connection, query: str, parameters: Mapping[str, Any]) -> list[RowMapping]:
+        return list(connection.execute(text(self._queries[query]), parameters).mappings())
+
+
+def _summary(row: RowMapping) -> BatchSummary:
+    processed = row["completed"] + row["failed"] + row["skipped"]
+    pending = row["pending"] if row["total"] is None else row["total"] - processed
+    return BatchSummary(
+        batch_id=str(row["id"]),
+        batch_type=row["batch_type"],
+        status=BatchStatus(row["status"]),
+        stop_reason=_or_none(StopReason, row["stop_reason"]),
+        parent_batch_id=_or_none(str, row["parent_batch_id"]),
+        source_info=row["source_info"],
+        fingerprint=row["fingerprint"],
+        total_items=row["total"],
+        completed_items=row["completed"],
+        failed_items=row["failed"],
+        skipped_items=row["skipped"],
+        pending_items=pending,
+        inserted_items=row["inserted"],
+        updated_items=row["updated"],
+        unchanged_items=row["unchanged"],
+        created_at=row["created_at"],
+        started_at=row["started_at"],
+        completed_at=row["completed_at"],
+        duration_s=row["duration_s"],
+        error_message=row["error_message"],
+    )
+
+
+def _group(row: RowMapping) -> ProblemGroup:
+    return ProblemGroup(**{**row, "status": ItemStatus(row["status"])})
+
+
+def _item(row: RowMapping) -> Item:
+    metadata = row["metadata"] or {}
+    kept_as_text = KEPT_AS_TEXT.items() <= metadata.items()
+    return Item(
+        item_id=str(row["id"]),
+        batch_id=str(row["batch_id"]),
+        index=row["item_index"],
+        line=row["source_line"],
+        status=ItemStatus(row["status"]),
+        action=_or_none(Action, row["action"]),
+        source_data=from_jsonb(row["source_text"], kept_as_text=kept_as_text),
+        problems=tuple(Problem(p["code"], p["field"], p["message"], p["details"]) for p in row["problems"] or ()),
+        error_message=row["error_message"],
+        parent_item_id=_or_none(str, row["parent_item_id"]),
+        target_table=row["target_table"],
+        target_id=row["target_id"],
+        metadata=metadata,
+    )
+
+
+def _or_none(make: Callable[[Any], T], value: Any) -> T | None:
+    return None if value is None else make(value)

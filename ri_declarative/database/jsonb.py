@@ -1,0 +1,84 @@
+"""Values as JSONB keeps them, and back: equal values come back, whatever they hold.
+
+What JSONB cannot hold (NUL, lone surrogates, numbers beyond numeric) is kept as a string with the
+JSON text of the value, so that any JSON reader rebuilds the original.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+_DECODER = msgspec.json.Decoder(float_hook=Decimal)
+# PostgreSQL's numeric: up to 131072 digits before and 16383 after the decimal point.
+_MAX_EXPONENT = 16_000
+KEPT_AS_TEXT = {"source_data": "json_text"}
+
+
+def to_jsonb(value: Any) -> tuple[str, bool]:
+    r"""JSON text that JSONB accepts, and whether it is a string that holds the value's JSON text.
+
+    >>> to_jsonb({"a": Decimal("1.10")})
+    ('{"a":1.10}', False)
+    >>> to_jsonb({"a": "\x00"})
+    ('"{\\"a\\": \\"\\\\u0000\\"}"', True)
+    """
+    try:
+        text = _ENCODER.encode(value).decode()
+    except UnicodeEncodeError:
+        return json.dumps(_ascii_json(value)), True
+    if "\\u0000" in text or ("E" in text and _has_huge_number(value)):
+        return json.dumps(_ascii_json(value)), True
+    return text, False
+
+
+def from_jsonb(text: str, *, kept_as_text: bool) -> Any:
+    """The value that `to_jsonb` was given; numbers with a fraction are Decimals."""
+    value = _DECODER.decode(text)
+    return json.loads(value, parse_float=Decimal) if kept_as_text else value
+
+
+def printable(text: str) -> str:
+    r"""`text` as a PostgreSQL text can hold it: NUL and lone surrogates escaped.
+
+    >>> printable("a\x00\udc80")
+    'a\\x00\\udc80'
+    """
+    return text.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00")
+
+
+def printable_json(value: Any) -> str:
+    """JSON text of plain values for JSONB, every text made `printable`."""
+    return _ENCODER.encode(_printable_value(value)).decode()
+
+
+def _printable_value(value: Any) -> Any:
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, Mapping):
+        return {printable(str(key)): _printable_value(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_printable_value(item) for item in value]
+    return value
+
+
+def _has_huge_number(value: Any) -> bool:
+    if isinstance(value, Decimal):
+        return abs(value.adjusted()) > _MAX_EXPONENT
+    if isinstance(value, Mapping):
+        return any(map(_has_huge_number, value.values()))
+    return isinstance(value, list | tuple) and any(map(_has_huge_number, value))
+
+
+def _ascii_json(value: Any) -> str:
+    """JSON text in ASCII, Decimals as exact numbers; the standard library knows no Decimals."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{json.dumps(str(k))}: {_ascii_json(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_ascii_json, value)) + "]"
+    return str(value) if isinstance(value, Decimal) else json.dumps(value, default=str)

@@ -1,0 +1,89 @@
+-- name: batches
+-- Batches, newest first.
+SELECT b.*, EXTRACT(EPOCH FROM COALESCE(b.completed_at, clock_timestamp()) - b.started_at)::double precision AS duration_s,
+       (SELECT count(*) FROM {schema}.import_batch_items i WHERE i.batch_id = b.id AND i.status = 'pending') AS pending
+FROM {schema}.import_batches b
+WHERE (CAST(:id AS uuid) IS NULL OR b.id = CAST(:id AS uuid))
+  AND (CAST(:batch_type AS text) IS NULL OR b.batch_type = CAST(:batch_type AS text))
+ORDER BY b.created_at DESC, b.id
+LIMIT :limit;
+
+-- name: batches_like
+-- Ids that begin with a prefix.
+SELECT id::text FROM {schema}.import_batches WHERE id::text LIKE CAST(:prefix AS text) || '%' ORDER BY created_at DESC LIMIT 6;
+
+-- name: newest_batch
+-- What `last` names.
+SELECT id::text FROM {schema}.import_batches ORDER BY created_at DESC, id LIMIT 1;
+
+-- name: problem_groups
+-- The problems of a batch by status, code and field, biggest first, each with its first example.
+SELECT g.code, g.field, g.status, g.count, e.source_line AS example_line, e.message AS example_message
+FROM (SELECT p ->> 'code' AS code, p ->> 'field' AS field, i.status, count(*) AS count, min(i.item_index) AS first
+      FROM {schema}.import_batch_items i CROSS JOIN LATERAL jsonb_array_elements(i.problems) AS p
+      WHERE i.batch_id = CAST(:batch_id AS uuid) AND i.status IN ('failed', 'skipped')
+      GROUP BY 1, 2, 3) AS g
+CROSS JOIN LATERAL (
+      SELECT i.source_line, p ->> 'message' AS message
+      FROM {schema}.import_batch_items i CROSS JOIN LATERAL jsonb_array_elements(i.problems) AS p
+      WHERE i.batch_id = CAST(:batch_id AS uuid) AND i.item_index = g.first
+        AND p ->> 'code' = g.code AND p ->> 'field' IS NOT DISTINCT FROM g.field
+      LIMIT 1) AS e
+ORDER BY g.status, g.count DESC, g.code, g.field;
+
+-- name: items
+-- A page of a batch's items in file order.
+SELECT i.*, i.source_data::text AS source_text
+FROM {schema}.import_batch_items i
+WHERE i.batch_id = CAST(:batch_id AS uuid) AND i.item_index >= :from_index
+  AND (CAST(:status AS text) IS NULL OR i.status = CAST(:status AS text))
+ORDER BY i.item_index
+LIMIT :limit;
+
+-- name: needs_attention
+-- A page of a batch's failed items that nothing repeats and nobody dismissed.
+SELECT i.*, i.source_data::text AS source_text
+FROM {schema}.import_batch_items i
+WHERE i.batch_id = CAST(:batch_id AS uuid) AND i.item_index >= :from_index AND i.status = 'failed'
+  AND (i.metadata -> 'dismissed') IS NULL
+  AND NOT EXISTS (SELECT FROM {schema}.import_batch_items c WHERE c.parent_item_id = i.id)
+ORDER BY i.item_index
+LIMIT :limit;
+
+-- name: to_reprocess
+-- A page of the newest items that repeat this batch's items: the failed ones, or all.
+WITH RECURSIVE chain AS (
+    SELECT i.id, i.item_index FROM {schema}.import_batch_items i
+    WHERE i.batch_id = CAST(:batch_id AS uuid) AND i.item_index >= :from_index
+      AND (:all_items OR i.status = 'failed')
+  UNION ALL
+    SELECT c.id, c.item_index FROM chain JOIN {schema}.import_batch_items c ON c.parent_item_id = chain.id
+)
+SELECT i.*, i.source_data::text AS source_text
+FROM chain
+JOIN {schema}.import_batch_items i
+  ON i.id = chain.id AND i.item_index = chain.item_index
+ AND i.batch_id = CAST(substr(chain.id::text, 1, 28) || '00000000' AS uuid)
+WHERE NOT EXISTS (SELECT FROM {schema}.import_batch_items c WHERE c.parent_item_id = i.id)
+  AND (:all_items OR (i.status = 'failed' AND (i.metadata -> 'dismissed') IS NULL))
+  AND (CAST(:items AS text[]) IS NULL OR i.id::text = ANY (CAST(:items AS text[])))
+ORDER BY i.item_index
+LIMIT :limit;
+
+-- name: lineage
+-- The batch, what it reprocesses, and everything that reprocesses any of these.
+WITH RECURSIVE up AS (
+    SELECT id, parent_batch_id FROM {schema}.import_batches WHERE id = CAST(:batch_id AS uuid)
+  UNION
+    SELECT b.id, b.parent_batch_id FROM {schema}.import_batches b JOIN up ON b.id = up.parent_batch_id
+), down AS (
+    SELECT id FROM up
+  UNION
+    SELECT b.id FROM {schema}.import_batches b JOIN down ON b.parent_batch_id = down.id
+)
+SELECT id::text FROM down;
+
+-- name: logs
+-- The log of a batch in order.
+SELECT id, batch_id::text, item_id::text, log_level, message, details, created_at
+FROM {schema}.import_logs WHERE batch_id = CAST(:batch_id AS uuid) ORDER BY id;

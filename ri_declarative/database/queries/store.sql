@@ -1,0 +1,51 @@
+-- name: begin_settings
+-- What a transaction of ours relies on; the session's own search path stays, users' triggers need it.
+SELECT set_config('search_path', concat_ws(', ', NULLIF(current_setting('search_path'), ''), 'pg_temp'), true),
+       set_config('DateStyle', 'ISO, YMD', true), set_config('TimeZone', 'UTC', true),
+       set_config('IntervalStyle', 'postgres', true), set_config('extra_float_digits', '1', true),
+       set_config('bytea_output', 'hex', true), set_config('array_nulls', 'on', true),
+       set_config('transform_null_equals', 'off', true), set_config('xmloption', 'content', true);
+
+-- name: create_batch
+-- A new batch that works already, owned by :token.
+INSERT INTO {schema}.import_batches
+    (id, batch_type, status, source_info, metadata, fingerprint, parent_batch_id, claim_from, claim_to, claim_attempts,
+     lease_token, lease_expires_at, started_at)
+VALUES
+    (CAST(:id AS uuid), :batch_type, 'processing', CAST(:source_info AS jsonb), CAST(:metadata AS jsonb), :fingerprint,
+     CAST(:parent_batch_id AS uuid), 0, :claim_to, 1, CAST(:token AS uuid),
+     clock_timestamp() + make_interval(secs => :lease_s), clock_timestamp())
+RETURNING to_char(started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') AS started_at;
+
+-- name: advance
+-- The fence: books a chunk and claims the next one, only for the owner and only once.
+UPDATE {schema}.import_batches
+SET next_index = :new_index, claim_from = :new_index, claim_to = :claim_to, claim_attempts = 1,
+    completed = completed + :completed, failed = failed + :failed, skipped = skipped + :skipped,
+    inserted = inserted + :inserted, updated = updated + :updated, unchanged = unchanged + :unchanged,
+    lease_expires_at = clock_timestamp() + make_interval(secs => :lease_s)
+WHERE id = CAST(:id AS uuid) AND lease_token = CAST(:token AS uuid) AND next_index = :old_index
+  AND status = 'processing';
+
+-- name: finish
+-- The end of a batch, by its owner. A total is known only when the source has ended.
+UPDATE {schema}.import_batches
+SET status = :status, stop_reason = :stop_reason, error_message = :error_message,
+    total = CASE WHEN :ended THEN completed + failed + skipped END,
+    source_info = source_info || CAST(:source_info AS jsonb),
+    claim_from = NULL, claim_to = NULL, lease_token = NULL, lease_expires_at = NULL,
+    completed_at = clock_timestamp()
+WHERE id = CAST(:id AS uuid) AND lease_token = CAST(:token AS uuid) AND status = 'processing';
+
+-- name: log
+-- One line of a batch's log.
+INSERT INTO {schema}.import_logs (batch_id, item_id, log_level, message, details)
+VALUES (CAST(:batch_id AS uuid), CAST(:item_id AS uuid), :log_level, :message, CAST(:details AS jsonb));
+
+-- name: dismiss
+-- Failed items that need no attention any more: named ones, or all of the batch.
+UPDATE {schema}.import_batch_items i
+SET metadata = COALESCE(i.metadata, '{{}}') || jsonb_build_object('dismissed', jsonb_strip_nulls(jsonb_build_object(
+        'at', to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), 'reason', CAST(:reason AS text))))
+WHERE i.batch_id = CAST(:batch_id AS uuid) AND i.status = 'failed' AND (i.metadata -> 'dismissed') IS NULL
+  AND (CAST(:items AS text[]) IS NULL OR i.id::text = ANY (CAST(:items AS text[])));

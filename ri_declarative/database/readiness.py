@@ -1,0 +1,27 @@
+"""Whether a run may begin: books there, server writable, privileges held. Asked before anything is read."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, text
+
+from ri_declarative.database.migrations import check_version
+from ri_declarative.database.queries import queries
+from ri_declarative.errors import DatabaseError
+
+
+def check_readiness(connection: Connection, schema: str) -> None:
+    """Raise DatabaseError naming role and object when a run could not be booked."""
+    check_version(connection, schema)
+    found = connection.execute(text(queries("catalogue")["readiness"]), {"schema": schema}).mappings().one()
+    if found["standby"] or found["read_only"]:
+        what = "is a standby" if found["standby"] else "only reads (default_transaction_read_only)"
+        raise DatabaseError("read-only", f"the server {what}: nothing can be imported", hint="connect to the primary")
+    if found["denied"]:
+        denied = ", ".join(found["denied"])
+        raise DatabaseError("privilege", f'role {found["role"]} lacks {denied} in schema "{schema}"')
+    if not found["may_temp"]:
+        raise DatabaseError(
+            "privilege",
+            f"role {found['role']} may not create temporary tables in this database",
+            hint=f"GRANT TEMPORARY ON DATABASE … TO {found['role']}",
+        )

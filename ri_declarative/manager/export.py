@@ -1,0 +1,41 @@
+"""The failed records of a batch as the file that a person repairs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TextIO
+
+from ri_declarative.database.jsonb import printable
+from ri_declarative.manager.items_source import TEXTUAL_FORMATS
+from ri_declarative.records import BatchSummary, Item
+from ri_declarative.sources.repair import FailedRow, to_cell, write_failed
+
+
+def write_repairable(batch: BatchSummary, items: Callable[[], Iterable[Item]], stream: TextIO) -> int:
+    """Write the items in the source's own columns and order; how many. `items` is called twice."""
+    header = dict.fromkeys(batch.source_info.get("header") or ())
+    for item in items():
+        if not isinstance(item.source_data, str):
+            header |= dict.fromkeys(item.source_data)
+    written = 0
+
+    def rows() -> Iterator[FailedRow]:
+        nonlocal written
+        for item in items():
+            written += 1
+            yield _row(item, textual=batch.source_info.get("format") in TEXTUAL_FORMATS)
+
+    write_failed(stream, list(header), rows())
+    return written
+
+
+def _row(item: Item, *, textual: bool) -> FailedRow:
+    code = item.problems[0].code if item.problems else ""
+    error = item.error_message or ""
+    if isinstance(item.source_data, str):
+        return FailedRow(None, item.item_id, code, f"{error}; the line reads: {printable(item.source_data)}")
+    return FailedRow(_cells(item.source_data, textual=textual), item.item_id, code, error)
+
+
+def _cells(record: Mapping[str, Any], *, textual: bool) -> Mapping[str, str]:
+    return record if textual else {name: to_cell(value) for name, value in record.items()}

@@ -1,0 +1,100 @@
+"""The items of an old batch as a source: reprocessing is a source, not a mode."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from ri_declarative.errors import UsageError
+from ri_declarative.records import BatchSummary, Item, Record
+from ri_declarative.sources.repair import ABSENT, Repair, from_cell
+from ri_declarative.sources.source import SourceInfo
+
+TEXTUAL_FORMATS = frozenset(("csv", "tsv"))
+
+
+class ItemsSource:
+    """Satisfies `Source`: records at the places they had in the original file."""
+
+    sha256: str | None = None
+    bytes_read = 0
+
+    def __init__(self, batch: BatchSummary, items: Iterable[Item], repairs: Mapping[int, Repair] | None) -> None:
+        """`repairs`: by index; only the items they name are read. None: all items, as they are."""
+        facts = batch.source_info
+        header = facts.get("header")
+        self.info = SourceInfo(
+            name=facts.get("name", batch.batch_type),
+            path=facts.get("path"),
+            format=facts.get("format", "items"),
+            encoding=facts.get("encoding", "utf-8"),
+            header=tuple(header) if header else None,
+            delimiter=facts.get("delimiter"),
+        )
+        self.textual = self.info.format in TEXTUAL_FORMATS
+        self.repaired = 0
+        self._items = items
+        self._repairs = repairs
+
+    def __iter__(self) -> Iterator[Record]:
+        for item in self._items:
+            if self._repairs is None:
+                yield _record(item, item.source_data, changed=())
+            elif item.index in self._repairs:
+                yield self._repaired(item, self._repairs[item.index])
+
+    def _repaired(self, item: Item, repair: Repair) -> Record:
+        before: Mapping[str, Any] = {} if isinstance(item.source_data, str) else item.source_data
+        values: Mapping[str, Any] = repair.values
+        if not before and not any(values.values()):
+            return _record(item, item.source_data, changed=())  # unreadable, and nobody repaired it
+        if not self.textual:
+            values = {name: from_cell(cell) for name, cell in values.items()}
+        after = {name: value for name, value in {**before, **values}.items() if value is not ABSENT}
+        changed = [name for name in {**before, **after} if before.get(name, ABSENT) != after.get(name, ABSENT)]
+        self.repaired += bool(changed)
+        return _record(item, after, changed=changed)
+
+    def close(self) -> None:
+        """Nothing is held open between pages."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _record(item: Item, source_data: Mapping[str, Any] | str, *, changed: Iterable[str]) -> Record:
+    """An unreadable record stays one, for the same reason."""
+    problems = item.problems if isinstance(source_data, str) else ()
+    corrected = list(changed)
+    metadata = {"corrected": corrected} if corrected else None
+    return Record(item.index, item.line, source_data, problems, item.item_id, metadata)
+
+
+def by_index(repairs: Iterable[Repair], *, lineage: Iterable[str], name: str) -> dict[int, Repair]:
+    """Repairs by the place of their record, which is the same in all batches of a lineage."""
+    batches = {batch_id[:28] for batch_id in lineage}
+    found: dict[int, Repair] = {}
+    for repair in repairs:
+        item = repair.item.lower()
+        if len(item) != 36 or item[:28] not in batches:
+            raise UsageError(
+                "repair-item",
+                f"{name}: line {repair.line}: item {repair.item} does not belong to this batch",
+                hint="repair the file that `ri errors BATCH --csv` wrote for this very batch",
+            )
+        try:
+            index = int(item[28:], 16)
+        except ValueError:
+            raise UsageError("repair-item", f"{name}: line {repair.line}: {repair.item} is no item id") from None
+        if index in found:
+            raise UsageError(
+                "repair-item", f"{name}: lines {found[index].line} and {repair.line} repair the same record; keep one"
+            )
+        found[index] = repair
+    return found

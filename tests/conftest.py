@@ -1,0 +1,55 @@
+"""Fixtures for all tests: a PostgreSQL of the session's own, and no way to a developer's database."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.embedded import temporary_homes_elsewhere, temporary_project
+from support.postgres import BIN_DIR, Server, running_server
+
+
+@pytest.fixture(autouse=True)
+def _no_developers_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reaches the database that a developer's shell happens to point at."""
+    for name in list(os.environ):
+        if name.startswith("PG") or name in ("DATABASE_URL", "RI_DATABASE_URL", "RI_EMBEDDED_IDLE_S", "RI_PG_BIN"):
+            monkeypatch.delenv(name)
+    if BIN_DIR:
+        monkeypatch.setenv("RI_PG_BIN", BIN_DIR)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_data_in_the_system() -> Iterator[None]:
+    """Run by root, no test leaves a database in /var/lib/ri."""
+    with temporary_homes_elsewhere():
+        yield
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """The session's own PostgreSQL."""
+    with pytest.MonkeyPatch.context() as environment:
+        for name in [name for name in os.environ if name.startswith("PG")]:
+            environment.delenv(name)
+        with running_server() as running:
+            yield running
+
+
+@pytest.fixture
+def database(server: Server) -> Iterator[str]:
+    """The URL of a fresh database, a copy of the template."""
+    with server.fresh_database() as url:
+        yield url
+
+
+@pytest.fixture
+def project_folder() -> Iterator[Path]:
+    """A folder for a project with an embedded database, whose server and files are gone afterwards.
+
+    Not below `tmp_path`: when the tests run as root, PostgreSQL's user cannot enter that.
+    """
+    with temporary_project() as folder:
+        yield folder

@@ -1,0 +1,36 @@
+"""Shared by the tests of this folder: bytes in, records out, with blocks as small as wanted."""
+
+from __future__ import annotations
+
+import io
+
+from ri_declarative.records import Record
+from ri_declarative.sources.bytestream import BLOCK_BYTES, ByteStream
+from ri_declarative.sources.delimited import DelimitedSource
+from ri_declarative.sources.jsonlines import JsonLinesSource
+from ri_declarative.sources.source import ReadOptions
+
+
+def csv_source(
+    data: bytes,
+    *,
+    format: str = "csv",  # noqa: A002
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    block_bytes: int = BLOCK_BYTES,
+) -> DelimitedSource:
+    stream = ByteStream(io.BytesIO(data), "people.csv", block_bytes=block_bytes)
+    return DelimitedSource(stream, ReadOptions(format, encoding, delimiter))
+
+
+def read_csv(data: bytes, *, encoding: str | None = None, block_bytes: int = BLOCK_BYTES) -> list[Record]:
+    return list(csv_source(data, encoding=encoding, block_bytes=block_bytes))
+
+
+def read_jsonl(data: bytes, *, block_bytes: int = BLOCK_BYTES, line_cap: int = 16 * 1024 * 1024) -> list[Record]:
+    stream = ByteStream(io.BytesIO(data), "people.jsonl", block_bytes=block_bytes)
+    return list(JsonLinesSource(stream, ReadOptions("jsonl"), line_cap=line_cap))
+
+
+def codes(record: Record) -> list[str]:
+    return [problem.code for problem in record.problems]
