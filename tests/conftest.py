@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from support.embedded import temporary_homes_elsewhere, temporary_project
 from support.postgres import BIN_DIR, Server, running_server
+from support.workbench import Workbench
 
 
 @pytest.fixture(autouse=True)
@@ -53,3 +54,10 @@ def project_folder() -> Iterator[Path]:
     """
     with temporary_project() as folder:
         yield folder
+
+
+@pytest.fixture
+def workbench(tmp_path: Path, database: str) -> Workbench:
+    """An empty project and a fresh database with the bookkeeping tables."""
+    (tmp_path / "pipelines").mkdir()
+    return Workbench(tmp_path, database)

@@ -22,7 +22,7 @@ RECORD_CAP = 16 * 1024 * 1024
 # What is kept of a line beyond the cap: enough to recognise it.
 KEPT_OF_LONG_LINE = 64 * 1024
 
-_LINE_END = re.compile("\r\n|\n|\r")
+_LINE_END = re.compile("[\r\n]")
 
 
 class RecordTooLong(csv.Error):
@@ -159,7 +159,9 @@ class LineWindow:
         if self._skipping:
             self._tail = text
             return []
-        lines = StringIO(text, newline="").readlines()
+        # Splitting a long line again with every block would cost its square.
+        whole = self._ended or "\n" in text or "\r" in text
+        lines = StringIO(text, newline="").readlines() if whole else [text]
         if lines and not self._ended and not lines[-1].endswith("\n"):
             self._tail = lines.pop()
         if len(self._tail) > self._line_cap:

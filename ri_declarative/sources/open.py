@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from ri_declarative.errors import SourceError
+from ri_declarative.errors import SourceError, StoppedError
 from ri_declarative.sources.bytestream import ByteStream
 from ri_declarative.sources.delimited import DelimitedSource
 from ri_declarative.sources.jsonlines import JsonLinesSource
@@ -46,6 +46,9 @@ def open_source(
         stream = _open_file(Path(path))
     try:
         return READERS[options.format](stream, options)
+    except StoppedError as error:  # nothing has begun yet that could be stopped
+        stream.close()
+        raise SourceError("source-unreadable", error.message, hint=error.hint) from error
     except BaseException:
         stream.close()
         raise

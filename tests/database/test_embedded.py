@@ -13,7 +13,14 @@ from pathlib import Path
 import psycopg2
 import psycopg2.errors
 import pytest
-from support.embedded import AS_NOBODY, attached_process, eventually, first_line, stop_for_good
+from support.embedded import (
+    AS_NOBODY,
+    attached_process,
+    eventually,
+    first_line,
+    stop_for_good,
+    temporary_project,
+)
 
 from ri_declarative.database import home, locks
 from ri_declarative.database.embedded import attach, start, status, stop
@@ -21,6 +28,24 @@ from ri_declarative.errors import DatabaseError
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 linux_only = pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs /proc")
+
+
+@pytest.fixture(scope="module")
+def seed() -> Iterator[Path]:
+    """A data folder that a server made and left in peace; copying it is faster than initdb."""
+    with temporary_project() as folder:
+        with attach(folder):
+            pass
+        stop(folder)
+        yield folder / ".ri/postgres"
+
+
+@pytest.fixture
+def stopped_project(project_folder: Path, seed: Path) -> Path:
+    """A project whose database has been made, but does not run."""
+    (project_folder / ".ri").mkdir()
+    subprocess.run(["cp", "-a", seed, project_folder / ".ri"], check=True)
+    return project_folder
 
 
 @contextlib.contextmanager
@@ -68,76 +93,76 @@ def test_two_processes_that_start_it_at_once_share_one_server(project_folder: Pa
         assert first_line(one) == first_line(other) == str(status(project_folder).pid)
 
 
-def test_it_is_not_stopped_under_another_process_and_its_use_ends_with_kill_9(project_folder: Path) -> None:
-    with attached_process(project_folder) as other:
+def test_it_is_not_stopped_under_another_process_and_its_use_ends_with_kill_9(stopped_project: Path) -> None:
+    with attached_process(stopped_project) as other:
         first_line(other)
         with pytest.raises(DatabaseError) as refused:
-            stop(project_folder)
+            stop(stopped_project)
         assert refused.value.code == "embedded-in-use"
         other.kill()
         other.wait()
-        assert stop(project_folder) is True
-    assert not status(project_folder).running
+        assert stop(stopped_project) is True
+    assert not status(stopped_project).running
 
 
 def test_it_ends_when_nobody_uses_it_and_starts_again_with_its_data(
-    project_folder: Path, monkeypatch: pytest.MonkeyPatch
+    stopped_project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RI_EMBEDDED_IDLE_S", "0.2")
-    with attach(project_folder) as server, connected(server.dsn) as cursor:
+    with attach(stopped_project) as server, connected(server.dsn) as cursor:
         cursor.execute("CREATE TABLE kept AS SELECT 42 AS answer")
         socket_dir = Path(str(ask(server.dsn, "SHOW unix_socket_directories")))
-    assert eventually(lambda: locks.is_free(project_folder / ".ri" / home.WATCHER_LOCK))
-    assert not status(project_folder).running
+    assert eventually(lambda: locks.is_free(stopped_project / ".ri" / home.WATCHER_LOCK))
+    assert not status(stopped_project).running
     assert not socket_dir.exists()
-    with attach(project_folder) as server:
+    with attach(stopped_project) as server:
         assert ask(server.dsn, "SELECT answer FROM kept") == 42
 
 
 def test_it_does_not_end_while_it_is_attached_connected_or_kept(
-    project_folder: Path, monkeypatch: pytest.MonkeyPatch
+    stopped_project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RI_EMBEDDED_IDLE_S", "0.1")
-    with attach(project_folder) as server:
-        pid = status(project_folder).pid
-        assert not eventually(lambda: status(project_folder).pid != pid, within_s=0.6)
+    with attach(stopped_project) as server:
+        pid = status(stopped_project).pid
+        assert not eventually(lambda: status(stopped_project).pid != pid, within_s=0.6)
         session = psycopg2.connect(server.dsn)
     with contextlib.closing(session):
-        assert not eventually(lambda: status(project_folder).pid != pid, within_s=0.6)
-        start(project_folder)
-    assert not eventually(lambda: status(project_folder).pid != pid, within_s=0.6)
-    assert status(project_folder).keep
-    assert stop(project_folder) is True
-    assert not status(project_folder).keep
+        assert not eventually(lambda: status(stopped_project).pid != pid, within_s=0.6)
+        start(stopped_project)
+    assert not eventually(lambda: status(stopped_project).pid != pid, within_s=0.6)
+    assert status(stopped_project).keep
+    assert stop(stopped_project) is True
+    assert not status(stopped_project).keep
 
 
-def test_after_kill_9_of_the_server_the_next_attach_starts_it_with_what_was_committed(project_folder: Path) -> None:
-    with attach(project_folder) as server, connected(server.dsn) as cursor:
+def test_after_kill_9_of_the_server_the_next_attach_starts_it_with_what_was_committed(stopped_project: Path) -> None:
+    with attach(stopped_project) as server, connected(server.dsn) as cursor:
         cursor.execute("CREATE TABLE kept AS SELECT 42 AS answer")
-        pid = status(project_folder).pid
+        pid = status(stopped_project).pid
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
-        with attach(project_folder) as again:
+        with attach(stopped_project) as again:
             assert ask(again.dsn, "SELECT answer FROM kept") == 42
-            assert status(project_folder).pid != pid
+            assert status(stopped_project).pid != pid
 
 
-def test_a_stale_postmaster_pid_that_names_a_stranger_leaves_him_alive(project_folder: Path) -> None:
-    with attach(project_folder):
-        pid_file = project_folder / ".ri/postgres/postmaster.pid"
+def test_a_stale_postmaster_pid_that_names_a_stranger_leaves_him_alive(stopped_project: Path) -> None:
+    with attach(stopped_project):
+        pid_file = stopped_project / ".ri/postgres/postmaster.pid"
         recorded = pid_file.read_text().split("\n")
         owner = pid_file.stat()
-    stop(project_folder)
+    stop(stopped_project)
     as_owner = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []} if os.geteuid() == 0 else {}
-    stranger = subprocess.Popen(["sleep", "60"], cwd=project_folder, **as_owner)  # type: ignore[call-overload]
+    stranger = subprocess.Popen(["sleep", "60"], cwd=stopped_project, **as_owner)  # type: ignore[call-overload]
     try:
         pid_file.write_text("\n".join([str(stranger.pid), *recorded[1:]]))
         os.chown(pid_file, owner.st_uid, owner.st_gid)
-        assert stop(project_folder) is False
-        assert status(project_folder).pid is None
-        with attach(project_folder) as server:
+        assert stop(stopped_project) is False
+        assert status(stopped_project).pid is None
+        with attach(stopped_project) as server:
             assert ask(server.dsn, "SELECT 1") == 1
-        assert stop(project_folder) is True
+        assert stop(stopped_project) is True
         assert stranger.poll() is None
     finally:
         stranger.kill()
@@ -169,42 +194,43 @@ def test_a_project_may_lie_in_any_folder(project_folder: Path, name: str) -> Non
         stop_for_good(project)
 
 
-def test_the_callers_pg_variables_do_not_reach_it(project_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_callers_pg_variables_do_not_reach_it(stopped_project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"PGPORT": "6543", "PGDATA": "/nowhere", "PGHOST": "db.invalid", "PGOPTIONS": "-c x=y"}.items():
         monkeypatch.setenv(name, value)
-    with attach(project_folder) as server:
+    with attach(stopped_project) as server:
         monkeypatch.delenv("PGOPTIONS")
         assert ask(server.dsn, "SHOW port") == "5432"
 
 
-def test_its_log_holds_no_values_of_records(project_folder: Path) -> None:
-    with attach(project_folder) as server, connected(server.dsn) as cursor:
+def test_its_log_holds_no_values_of_records(stopped_project: Path) -> None:
+    with attach(stopped_project) as server, connected(server.dsn) as cursor:
         cursor.execute("CREATE TABLE people (email text PRIMARY KEY); INSERT INTO people VALUES ('ann@secret.example')")
         with pytest.raises(psycopg2.errors.UniqueViolation):
             cursor.execute("INSERT INTO people VALUES ('ann@secret.example')")
         with pytest.raises(psycopg2.errors.InvalidTextRepresentation):
             cursor.execute("SELECT 'ann@secret.example'::int")
-    log = (project_folder / ".ri/postgres.log").read_text()
+    log = (stopped_project / ".ri/postgres.log").read_text()
     assert "ready to accept connections" in log
     assert "secret" not in log
 
 
 def test_a_removed_data_folder_gives_a_fresh_database_and_ends_the_server_it_was_removed_under(
-    project_folder: Path,
+    stopped_project: Path,
 ) -> None:
-    with attach(project_folder) as server, connected(server.dsn) as cursor:
+    with attach(stopped_project) as server, connected(server.dsn) as cursor:
         cursor.execute("CREATE TABLE gone ()")
-        before = status(project_folder).pid
-    shutil.rmtree(project_folder / ".ri")
-    with attach(project_folder) as server:
+        before = status(stopped_project).pid
+    shutil.rmtree(stopped_project / ".ri")
+    with attach(stopped_project) as server:
         assert ask(server.dsn, "SELECT to_regclass('gone') IS NULL") is True
     assert not Path(f"/proc/{before}/cwd").exists()
 
 
 @linux_only
-def test_a_project_that_was_moved_while_the_server_ran_finds_its_data(project_folder: Path) -> None:
-    before, after = project_folder / "before", project_folder / "after"
+def test_a_project_that_was_moved_while_the_server_ran_finds_its_data(stopped_project: Path) -> None:
+    before, after = stopped_project / "before", stopped_project / "after"
     before.mkdir()
+    (stopped_project / ".ri").rename(before / ".ri")
     with attach(before) as server, connected(server.dsn) as cursor:
         cursor.execute("CREATE TABLE kept AS SELECT 42 AS answer")
     before.rename(after)
@@ -216,36 +242,28 @@ def test_a_project_that_was_moved_while_the_server_ran_finds_its_data(project_fo
         home.cluster_of(before / ".ri").socket_dir.rmdir()
 
 
-def test_data_of_another_major_version_is_refused_with_the_way_out(project_folder: Path) -> None:
-    with attach(project_folder):
-        pass
-    stop(project_folder)
-    (project_folder / ".ri/postgres/PG_VERSION").write_text("9\n")
+def test_data_of_another_major_version_is_refused_with_the_way_out(stopped_project: Path) -> None:
+    (stopped_project / ".ri/postgres/PG_VERSION").write_text("9\n")
     with pytest.raises(DatabaseError, match="made by PostgreSQL 9") as refused:
-        attach(project_folder)
+        attach(stopped_project)
     assert refused.value.code == "embedded-version"
     assert "RI_PG_BIN" in str(refused.value)
 
 
-def test_a_start_that_fails_says_what_postgresql_said(project_folder: Path) -> None:
-    with attach(project_folder):
-        pass
-    stop(project_folder)
-    with (project_folder / ".ri/postgres/postgresql.conf").open("a") as config:
+def test_a_start_that_fails_says_what_postgresql_said(stopped_project: Path) -> None:
+    with (stopped_project / ".ri/postgres/postgresql.conf").open("a") as config:
         config.write("no_such_setting = 1\n")
     with pytest.raises(DatabaseError, match="no_such_setting") as failed:
-        attach(project_folder)
+        attach(stopped_project)
     assert failed.value.code == "embedded-start"
 
 
-def test_a_socket_folder_that_others_could_look_into_is_refused(project_folder: Path) -> None:
-    with attach(project_folder) as server:
-        socket_dir = Path(str(ask(server.dsn, "SHOW unix_socket_directories")))
-    stop(project_folder)
+def test_a_socket_folder_that_others_could_look_into_is_refused(stopped_project: Path) -> None:
+    socket_dir = home.cluster_of(stopped_project / ".ri").socket_dir
     socket_dir.mkdir(mode=0o755)
     try:
         with pytest.raises(DatabaseError) as refused:
-            attach(project_folder)
+            attach(stopped_project)
     finally:
         socket_dir.rmdir()
     assert refused.value.code == "embedded-socket"

@@ -69,6 +69,16 @@ def test_a_folder_is_unreadable(tmp_path):
     assert caught.value.code == "source-unreadable"
 
 
+def test_a_file_that_fails_at_its_first_byte_is_unreadable():
+    class Broken(io.RawIOBase):
+        def read(self, size=-1):
+            raise OSError(5, "Input/output error")
+
+    with pytest.raises(SourceError, match="after byte 0: Input/output error") as caught:
+        open_source("-", format="csv", stdin=Broken())
+    assert caught.value.code == "source-unreadable"
+
+
 def test_standard_input_needs_a_format_and_stays_open():
     stdin = io.BytesIO(b"a,b\n1,2\n")
     with pytest.raises(SourceError) as caught:

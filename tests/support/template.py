@@ -1,9 +1,14 @@
-"""What every test's database begins with."""
+"""What every test database holds: the bookkeeping tables."""
 
 from __future__ import annotations
 
-from psycopg2.extensions import connection
+import sqlalchemy
+from psycopg2.extensions import connection as Connection
+
+from ri_declarative.database.migrations import migrate
 
 
-def prepare_template(connection: connection) -> None:
-    """Nothing; the template database, which every test's database is a copy of, has been filled."""
+def prepare_template(connection: Connection) -> None:
+    """Apply the migrations to the template database that `connection` is open on."""
+    engine = sqlalchemy.create_engine("postgresql+psycopg2://", creator=lambda: connection)
+    migrate(engine, "public")
