@@ -67,7 +67,7 @@ class ChunkWriter:
             return []
         self._stage(cursor, rows)
         numbers = [row.n for row in rows]
-        sorted_out = self._duplicates.sort_out(cursor, numbers)
+        sorted_out = self._duplicates.sort_out(cursor, {row.n: row.line for row in rows})
         written = {
             n: Written(n, None, removed.problem, removed.skipped, None, removed.key_hash)
             for n, removed in sorted_out.removed.items()

@@ -6,6 +6,7 @@ cast key. What is not to be written is deleted from staging and comes back with 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -62,12 +63,13 @@ class Duplicates:
         self._lineage = lineage
         self._items = Identifier(lineage.books, "import_batch_items")
 
-    def sort_out(self, cursor: Cursor, numbers: list[int]) -> SortedOut:
-        """Judge the staged rows `numbers`; rows that are not to be written are gone from staging."""
+    def sort_out(self, cursor: Cursor, lines: Mapping[int, int | None]) -> SortedOut:
+        """Judge the staged rows, number → line; rows that are not to be written are gone from staging."""
         found = SortedOut()
+        numbers = list(lines)
         groups = self._equal_keys(cursor, numbers, found)
         if self._plan.compares_keys_across_chunks:
-            self._compare_with_batch(cursor, groups, found)
+            self._compare_with_batch(cursor, groups, lines, found)
         if self._plan.on_duplicate == "last":
             found.groups = groups
             if self._lineage.reprocessing:
@@ -126,14 +128,16 @@ class Duplicates:
 
     # ── keys this batch has met before ───────────────────────────────────────────────────────
 
-    def _compare_with_batch(self, cursor: Cursor, groups: list[list[int]], found: SortedOut) -> None:
+    def _compare_with_batch(
+        self, cursor: Cursor, groups: list[list[int]], lines: Mapping[int, int | None], found: SortedOut
+    ) -> None:
         found.hashes = self._hashes(cursor)
         met = self._met(cursor)
         if self._plan.on_conflict != "update":
             own = [n for n, items in met.items() if any(item.completed for item in items)]
             cursor.execute(SQL("UPDATE {} SET own = true WHERE n = ANY ({})").format(STAGE, _numbers(own)))
         if self._plan.on_duplicate != "last":
-            self._remove_later(groups, met, found)
+            self._remove_later(groups, met, lines, found)
 
     def _hashes(self, cursor: Cursor) -> dict[int, str]:
         cursor.execute(SQL("SELECT n, key_hash FROM ({}) AS h WHERE key_hash IS NOT NULL").format(self._hashed()))
@@ -167,7 +171,13 @@ class Duplicates:
             met.setdefault(n, []).append(Met(*item))
         return met
 
-    def _remove_later(self, groups: list[list[int]], met: dict[int, list[Met]], found: SortedOut) -> None:
+    def _remove_later(
+        self,
+        groups: list[list[int]],
+        met: dict[int, list[Met]],
+        lines: Mapping[int, int | None],
+        found: SortedOut,
+    ) -> None:
         """`first` and `error`: only the first record with a key is written. Only it keeps the key's hash."""
         for n, items in met.items():
             other = next((item for item in items if item.index != n), None)
@@ -176,7 +186,7 @@ class Duplicates:
         for group in groups:
             first, *later = group
             for n in later:
-                found.removed.setdefault(n, self._later(first, None))
+                found.removed.setdefault(n, self._later(first, lines[first]))
         for n in found.removed:
             found.hashes.pop(n, None)
 

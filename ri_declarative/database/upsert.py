@@ -18,17 +18,17 @@ from functools import cached_property
 
 from psycopg2.sql import SQL, Composable, Composed, Identifier, Literal
 
-from ri_declarative.database.catalogue import Column, ForeignKey
+from ri_declarative.database.catalogue import Column
 from ri_declarative.database.plan import (
     Constant,
     LookedUp,
     Lookup,
-    Refusal,
     RunFact,
     Staged,
     TargetColumn,
     UpsertPlan,
 )
+from ri_declarative.database.predictions import Predictions
 
 STAGE = Identifier("pg_temp", "ri_stage")
 # Types without an equality that means "the same value"; compared by another type instead.
@@ -61,11 +61,8 @@ class Upsert:
     def __init__(self, plan: UpsertPlan, facts: RunFacts) -> None:
         self.plan = plan
         self._facts = facts
-        self._value = {c.column.name: Identifier("q", f"v{k}") for k, c in enumerate(plan.columns)}
-        self._foreign_keys = tuple(fk for fk in plan.relation.foreign_keys if self._predictable(fk))
-        predictions = [*self._lookups_missing(), *self._nulls(), *self._checks(), *self._parents_missing()]
-        self.refusals = tuple(refusal for _, refusal in predictions)
-        self._conditions = tuple(condition for condition, _ in predictions)
+        self._predictions = Predictions(plan)
+        self.refusals = self._predictions.refusals
 
     # ── statements ───────────────────────────────────────────────────────────────────────────
 
@@ -148,20 +145,15 @@ class Upsert:
         )
 
     def _classify(self, source: Composable) -> Composed:
-        refused = SQL(" ").join(
-            SQL("WHEN {} THEN {}").format(condition, Literal(number))
-            for number, condition in enumerate(self._conditions)
-        )
         return SQL(
             "SELECT q.*, {refused} AS refused\n"
             "FROM (SELECT p.*, p.found AND NOT p.existing AND {same} AS same\n"
-            "      FROM ({rows} OFFSET 0) AS p) AS q{parents}{checks}"
+            "      FROM ({rows} OFFSET 0) AS p) AS q{joins}"  # OFFSET 0: casts are made once, not wherever used
         ).format(
-            refused=SQL("CASE {} END").format(refused) if self._conditions else SQL("CAST(NULL AS int)"),
+            refused=self._predictions.number(),
             same=self._same(),
             rows=self._rows(source),
-            parents=self._parent_joins(),
-            checks=self._check_join(),
+            joins=self._predictions.joins(),
         )
 
     def _rows(self, source: Composable) -> Composed:
@@ -314,113 +306,7 @@ class Upsert:
             target_id=self._identity("t"),
         )
 
-    # ── what can be refused before the database says it ──────────────────────────────────────
-
-    def _lookups_missing(self) -> list[tuple[Composable, Refusal]]:
-        return [
-            (
-                Identifier("q", f"x{k}"),
-                Refusal("lookup.missing", lookup.field, f"has no partner in {lookup.label}", {"lookup": lookup.label}),
-            )
-            for k, lookup in enumerate(self.plan.lookups)
-            if lookup.fails
-        ]
-
-    def _nulls(self) -> list[tuple[Composable, Refusal]]:
-        """NOT NULL columns of the mapping; a trigger may fill them first, a domain is left to the database."""
-        if self._rewritten:
-            return []
-        return [
-            (
-                SQL("NOT q.same AND {} IS NULL").format(self._value[c.column.name]),
-                Refusal(
-                    "db.not_null",
-                    c.field,
-                    f'column "{c.column.name}" needs a value',
-                    {"sqlstate": "23502", "column": c.column.name},
-                ),
-            )
-            for c in self.plan.columns
-            if c.column.not_null and not c.column.domain
-        ]
-
-    @cached_property
-    def _predicted_checks(self) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
-        mapped = self.plan.by_name
-        return tuple(
-            (check.name, check.sql, check.columns)
-            for check in self.plan.relation.checks
-            if not self._rewritten and check.columns and all(name in mapped for name in check.columns)
-        )
-
-    def _checks(self) -> list[tuple[Composable, Refusal]]:
-        return [
-            (
-                SQL("NOT q.same AND {} IS FALSE").format(Identifier("c", f"c{k}")),
-                Refusal(
-                    "db.check",
-                    self.plan.by_name[columns[0]].field if len(columns) == 1 else None,
-                    f'breaks the rule "{name}" of {self.plan.relation.label}: {check}',
-                    {"sqlstate": "23514", "constraint": name, "column": ", ".join(columns)},
-                ),
-            )
-            for k, (name, check, columns) in enumerate(self._predicted_checks)
-        ]
-
-    def _check_join(self) -> Composed:
-        if not self._predicted_checks:
-            return Composed([])
-        used = dict.fromkeys(name for _, _, columns in self._predicted_checks for name in columns)
-        return SQL("\nCROSS JOIN LATERAL (SELECT {checks} FROM (SELECT {values}) AS row_to_be) AS c").format(
-            checks=SQL(", ").join(
-                SQL("({}) AS {}").format(_verbatim(check), Identifier(f"c{k}"))
-                for k, (_, check, _) in enumerate(self._predicted_checks)
-            ),
-            values=SQL(", ").join(SQL("{} AS {}").format(self._value[name], Identifier(name)) for name in used),
-        )
-
-    def _predictable(self, key: ForeignKey) -> bool:
-        mapped = self.plan.by_name
-        return (
-            key.simple
-            and key.validated
-            and key.readable
-            and not (self._rewritten or key.self_reference or key.deferrable)
-            and all(name in mapped for name in key.columns)
-            and not any(isinstance(mapped[name].source, LookedUp) for name in key.columns)
-        )
-
-    def _parents_missing(self) -> list[tuple[Composable, Refusal]]:
-        found: list[tuple[Composable, Refusal]] = []
-        for k, key in enumerate(self._foreign_keys):
-            present = [SQL("{} IS NOT NULL").format(self._value[name]) for name in key.columns]
-            missing = SQL("{} IS NULL").format(Identifier(f"f{k}", key.foreign_columns[0]))
-            details = {"sqlstate": "23503", "constraint": key.name, "column": ", ".join(key.columns)}
-            field = self.plan.by_name[key.columns[0]].field if len(key.columns) == 1 else None
-            message = f"has no partner in {key.schema}.{key.table} ({', '.join(key.foreign_columns)})"
-            condition = SQL(" AND ").join([SQL("NOT q.same"), *present, missing])
-            found.append((condition, Refusal("db.foreign_key", field, message, details)))
-        return found
-
-    def _parent_joins(self) -> Composed:
-        return SQL("").join(
-            SQL("\nLEFT JOIN {table} AS {alias} ON {on}").format(
-                table=Identifier(key.schema, key.table),
-                alias=Identifier(f"f{k}"),
-                on=SQL(" AND ").join(
-                    SQL("{} = {}").format(Identifier(f"f{k}", theirs), self._value[ours])
-                    for ours, theirs in zip(key.columns, key.foreign_columns, strict=True)
-                ),
-            )
-            for k, key in enumerate(self._foreign_keys)
-        )
-
     # ── names ────────────────────────────────────────────────────────────────────────────────
-
-    @property
-    def _rewritten(self) -> bool:
-        """A trigger may change the row before it is judged, a view hides who judges: no prediction."""
-        return self.plan.relation.before_row_trigger or self.plan.relation.kind not in "rp"
 
     @property
     def _target(self) -> Identifier:

@@ -80,6 +80,8 @@ def original_bytes(text: str, codec: str) -> bytes:
     >>> original_bytes("caf\udce9", "utf-8")
     b'caf\xe9'
     """
+    if text.isascii() or not _BAD_BYTE.search(text):
+        return text.encode(codec)
     good, *rest = _BAD_BYTES.split(text)  # not an error handler: UTF-16 takes no odd byte from one
     pairs = zip(rest[::2], rest[1::2], strict=True)
     return good.encode(codec) + b"".join(_as_bytes(bad) + after.encode(codec) for bad, after in pairs)

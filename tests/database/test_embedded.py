@@ -48,6 +48,14 @@ def stopped_project(project_folder: Path, seed: Path) -> Path:
     return project_folder
 
 
+@pytest.fixture
+def shared_project(seed: Path) -> Iterator[Path]:
+    """A project whose database has been made, but does not run; for tests that leave its files as they are."""
+    project = seed.parents[1]
+    yield project
+    stop_for_good(project)
+
+
 @contextlib.contextmanager
 def connected(dsn: str) -> Iterator[psycopg2.extensions.cursor]:
     with contextlib.closing(psycopg2.connect(dsn)) as connection:
@@ -93,16 +101,16 @@ def test_two_processes_that_start_it_at_once_share_one_server(project_folder: Pa
         assert first_line(one) == first_line(other) == str(status(project_folder).pid)
 
 
-def test_it_is_not_stopped_under_another_process_and_its_use_ends_with_kill_9(stopped_project: Path) -> None:
-    with attached_process(stopped_project) as other:
+def test_it_is_not_stopped_under_another_process_and_its_use_ends_with_kill_9(shared_project: Path) -> None:
+    with attached_process(shared_project) as other:
         first_line(other)
         with pytest.raises(DatabaseError) as refused:
-            stop(stopped_project)
+            stop(shared_project)
         assert refused.value.code == "embedded-in-use"
         other.kill()
         other.wait()
-        assert stop(stopped_project) is True
-    assert not status(stopped_project).running
+        assert stop(shared_project) is True
+    assert not status(shared_project).running
 
 
 def test_it_ends_when_nobody_uses_it_and_starts_again_with_its_data(
@@ -136,33 +144,33 @@ def test_it_does_not_end_while_it_is_attached_connected_or_kept(
     assert not status(stopped_project).keep
 
 
-def test_after_kill_9_of_the_server_the_next_attach_starts_it_with_what_was_committed(stopped_project: Path) -> None:
-    with attach(stopped_project) as server, connected(server.dsn) as cursor:
-        cursor.execute("CREATE TABLE kept AS SELECT 42 AS answer")
-        pid = status(stopped_project).pid
+def test_after_kill_9_of_the_server_the_next_attach_starts_it_with_what_was_committed(shared_project: Path) -> None:
+    with attach(shared_project) as server, connected(server.dsn) as cursor:
+        cursor.execute("CREATE TABLE survives AS SELECT 42 AS answer")
+        pid = status(shared_project).pid
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
-        with attach(stopped_project) as again:
-            assert ask(again.dsn, "SELECT answer FROM kept") == 42
-            assert status(stopped_project).pid != pid
+        with attach(shared_project) as again:
+            assert ask(again.dsn, "SELECT answer FROM survives") == 42
+            assert status(shared_project).pid != pid
 
 
-def test_a_stale_postmaster_pid_that_names_a_stranger_leaves_him_alive(stopped_project: Path) -> None:
-    with attach(stopped_project):
-        pid_file = stopped_project / ".ri/postgres/postmaster.pid"
+def test_a_stale_postmaster_pid_that_names_a_stranger_leaves_him_alive(shared_project: Path) -> None:
+    with attach(shared_project):
+        pid_file = shared_project / ".ri/postgres/postmaster.pid"
         recorded = pid_file.read_text().split("\n")
         owner = pid_file.stat()
-    stop(stopped_project)
+    stop(shared_project)
     as_owner = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []} if os.geteuid() == 0 else {}
-    stranger = subprocess.Popen(["sleep", "60"], cwd=stopped_project, **as_owner)  # type: ignore[call-overload]
+    stranger = subprocess.Popen(["sleep", "60"], cwd=shared_project, **as_owner)  # type: ignore[call-overload]
     try:
         pid_file.write_text("\n".join([str(stranger.pid), *recorded[1:]]))
         os.chown(pid_file, owner.st_uid, owner.st_gid)
-        assert stop(stopped_project) is False
-        assert status(stopped_project).pid is None
-        with attach(stopped_project) as server:
+        assert stop(shared_project) is False
+        assert status(shared_project).pid is None
+        with attach(shared_project) as server:
             assert ask(server.dsn, "SELECT 1") == 1
-        assert stop(stopped_project) is True
+        assert stop(shared_project) is True
         assert stranger.poll() is None
     finally:
         stranger.kill()
@@ -194,22 +202,22 @@ def test_a_project_may_lie_in_any_folder(project_folder: Path, name: str) -> Non
         stop_for_good(project)
 
 
-def test_the_callers_pg_variables_do_not_reach_it(stopped_project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_callers_pg_variables_do_not_reach_it(shared_project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"PGPORT": "6543", "PGDATA": "/nowhere", "PGHOST": "db.invalid", "PGOPTIONS": "-c x=y"}.items():
         monkeypatch.setenv(name, value)
-    with attach(stopped_project) as server:
+    with attach(shared_project) as server:
         monkeypatch.delenv("PGOPTIONS")
         assert ask(server.dsn, "SHOW port") == "5432"
 
 
-def test_its_log_holds_no_values_of_records(stopped_project: Path) -> None:
-    with attach(stopped_project) as server, connected(server.dsn) as cursor:
+def test_its_log_holds_no_values_of_records(shared_project: Path) -> None:
+    with attach(shared_project) as server, connected(server.dsn) as cursor:
         cursor.execute("CREATE TABLE people (email text PRIMARY KEY); INSERT INTO people VALUES ('ann@secret.example')")
         with pytest.raises(psycopg2.errors.UniqueViolation):
             cursor.execute("INSERT INTO people VALUES ('ann@secret.example')")
         with pytest.raises(psycopg2.errors.InvalidTextRepresentation):
             cursor.execute("SELECT 'ann@secret.example'::int")
-    log = (stopped_project / ".ri/postgres.log").read_text()
+    log = (shared_project / ".ri/postgres.log").read_text()
     assert "ready to accept connections" in log
     assert "secret" not in log
 
@@ -258,12 +266,12 @@ def test_a_start_that_fails_says_what_postgresql_said(stopped_project: Path) -> 
     assert failed.value.code == "embedded-start"
 
 
-def test_a_socket_folder_that_others_could_look_into_is_refused(stopped_project: Path) -> None:
-    socket_dir = home.cluster_of(stopped_project / ".ri").socket_dir
+def test_a_socket_folder_that_others_could_look_into_is_refused(shared_project: Path) -> None:
+    socket_dir = home.cluster_of(shared_project / ".ri").socket_dir
     socket_dir.mkdir(mode=0o755)
     try:
         with pytest.raises(DatabaseError) as refused:
-            attach(stopped_project)
+            attach(shared_project)
     finally:
         socket_dir.rmdir()
     assert refused.value.code == "embedded-socket"
