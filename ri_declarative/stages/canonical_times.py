@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -9,6 +10,9 @@ from typing import Any
 from ri_declarative.stages.column_types import ColumnType
 from ri_declarative.stages.iso import has_zone, iso_date, iso_interval, iso_time, iso_timestamp
 from ri_declarative.stages.refusal import RefusedError, quoted
+
+
+_FRACTION = re.compile(r"\.(\d+)")
 
 
 def date_text(column: ColumnType) -> Callable[[Any], str]:
@@ -72,6 +76,16 @@ def interval_text(column: ColumnType) -> Callable[[Any], str]:
 
 
 def _with_zone(text: str, column: ColumnType, value: Any, code: str, *, zoned: bool) -> str:
+    digits = column.precision
+    if digits is not None and _fraction_digits(text) > digits:  # PostgreSQL would round in silence
+        raise RefusedError(
+            "field.scale", f"{column.name} takes at most {digits} digits of a second, got {quoted(value)}"
+        )
     if not zoned and has_zone(text):
         raise RefusedError(code, f"{column.name} would drop the time zone of {quoted(value)}")
     return f"{text}+00:00" if zoned and not has_zone(text) else text
+
+
+def _fraction_digits(text: str) -> int:
+    found = _FRACTION.search(text)
+    return len(found[1].rstrip("0")) if found else 0

@@ -239,15 +239,17 @@ def test_a_project_that_was_moved_while_the_server_ran_finds_its_data(stopped_pr
     before, after = stopped_project / "before", stopped_project / "after"
     before.mkdir()
     (stopped_project / ".ri").rename(before / ".ri")
-    with attach(before) as server, connected(server.dsn) as cursor:
-        cursor.execute("CREATE TABLE kept AS SELECT 42 AS answer")
-    before.rename(after)
+    old_socket_dir = home.cluster_of(before / ".ri").socket_dir
     try:
+        with attach(before) as server, connected(server.dsn) as cursor:
+            cursor.execute("CREATE TABLE kept AS SELECT 42 AS answer")
+        before.rename(after)
         with attach(after) as server:
             assert ask(server.dsn, "SELECT answer FROM kept") == 42
+        old_socket_dir.rmdir()
     finally:
-        stop_for_good(after)
-        home.cluster_of(before / ".ri").socket_dir.rmdir()
+        for place in (before, after):
+            stop_for_good(place)
 
 
 def test_data_of_another_major_version_is_refused_with_the_way_out(stopped_project: Path) -> None:
