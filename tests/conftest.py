@@ -12,14 +12,26 @@ from support.postgres import BIN_DIR, Server, running_server
 from support.workbench import Workbench
 
 
-@pytest.fixture(autouse=True)
-def _no_developers_database(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test reaches the database that a developer's shell happens to point at."""
+def _hide_developers_databases(environment: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("PG") or name in ("DATABASE_URL", "RI_DATABASE_URL", "RI_EMBEDDED_IDLE_S", "RI_PG_BIN"):
-            monkeypatch.delenv(name)
+            environment.delenv(name)
     if BIN_DIR:
-        monkeypatch.setenv("RI_PG_BIN", BIN_DIR)
+        environment.setenv("RI_PG_BIN", BIN_DIR)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_developers_database_in_fixtures() -> Iterator[None]:
+    """No fixture reaches the database that a developer's shell happens to point at."""
+    with pytest.MonkeyPatch.context() as environment:
+        _hide_developers_databases(environment)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _no_developers_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test does either, whatever the test before left in the environment."""
+    _hide_developers_databases(monkeypatch)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -30,13 +42,10 @@ def _no_data_in_the_system() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[Server]:
+def server(_no_developers_database_in_fixtures: None) -> Iterator[Server]:
     """The session's own PostgreSQL."""
-    with pytest.MonkeyPatch.context() as environment:
-        for name in [name for name in os.environ if name.startswith("PG")]:
-            environment.delenv(name)
-        with running_server() as running:
-            yield running
+    with running_server() as running:
+        yield running
 
 
 @pytest.fixture

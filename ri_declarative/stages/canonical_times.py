@@ -11,7 +11,6 @@ from ri_declarative.stages.column_types import ColumnType
 from ri_declarative.stages.iso import has_zone, iso_date, iso_interval, iso_time, iso_timestamp
 from ri_declarative.stages.refusal import RefusedError, quoted
 
-
 _FRACTION = re.compile(r"\.(\d+)")
 
 

@@ -120,7 +120,7 @@ DOCUMENTS = {
         "[0.10, 12345678901234567890]": "[0.10, 12345678901234567890]",
         '{"a": 1, "a": 2}': "field.json",
         '"\\u0000"': "field.nul",
-        "null": "null",
+        "null": None,
     },
     "int[]": {"[1, null]": "{1,NULL}", "[[1], [2]]": "{{1},{2}}", "{1,2}": "field.json", "[1, [2]]": "field.array"},
     "text[]": {'["a\\"b", "NULL", ""]': '{"a\\"b","NULL",""}', '"a"': "field.array"},
@@ -223,11 +223,11 @@ def test_a_decimal_never_passes_through_a_float(workbench: Workbench, ending: st
 
 
 def test_the_problem_quotes_the_cell_and_names_the_column_s_type(workbench: Workbench) -> None:
-    workbench.sql("CREATE TABLE t (k int PRIMARY KEY, v varchar(3), n numeric(6,2))")
-    workbench.pipeline("p", "target: {table: t, key: k, columns: {k: k, v: v, n: n}}")
-    batch = workbench.run("p", "k,v,n\n1,abcd,1.555\n")
+    workbench.sql("CREATE TABLE t (k int PRIMARY KEY, v varchar(3), amount numeric(6,2))")
+    workbench.pipeline("p", "target: {table: t, key: k, columns: {k: k, v: v, amount: amount}}")
+    batch = workbench.run("p", "k,v,amount\n1,abcd,1.555\n")
     [item] = workbench.items(batch)
-    assert [problem.field for problem in item.problems] == ["v", "n"]
+    assert [problem.field for problem in item.problems] == ["v", "amount"]
     assert '"abcd"' in item.problems[0].message
     assert "character varying(3)" in item.problems[0].message
     assert "1.555" in item.problems[1].message

@@ -26,7 +26,7 @@ from ri_declarative.database.home import cluster_of
 
 TEMPLATE = "ri_test_template"
 
-# RI_TEST_PG_BIN=/usr/lib/postgresql/15/bin runs the suite on that PostgreSQL.
+# RI_TEST_PG_BIN=/usr/lib/postgresql/15/bin runs the suite on that PostgreSQL (conftest.py sees to it).
 BIN_DIR = os.environ.get("RI_TEST_PG_BIN")
 
 UNSAFE_AND_FAST = {
@@ -87,26 +87,12 @@ def running_server() -> Iterator[Server]:
         start_new_session=True,  # the terminal's Ctrl-C is for the tests
     )
     try:
-        with _binaries():
-            ensure_running(cluster_of(home), settings={**SETTINGS, **UNSAFE_AND_FAST})
+        ensure_running(cluster_of(home), settings={**SETTINGS, **UNSAFE_AND_FAST})
         server = Server(cluster_of(home).socket_dir)
         server.make_template()
         yield server
     finally:
         guard.communicate(timeout=60)
-
-
-@contextlib.contextmanager
-def _binaries() -> Iterator[None]:
-    before = os.environ.get("RI_PG_BIN")
-    if BIN_DIR:
-        os.environ["RI_PG_BIN"] = BIN_DIR
-    try:
-        yield
-    finally:
-        if BIN_DIR:
-            os.environ.pop("RI_PG_BIN")
-            os.environ.update({"RI_PG_BIN": before} if before else {})
 
 
 def _guard(home: Path) -> None:

@@ -1,0 +1,26 @@
+"""An ordinary role for one test: roles belong to the server, which all tests share."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from itertools import count
+
+from support.workbench import Workbench
+
+_numbers = count(1)
+
+
+@contextlib.contextmanager
+def ordinary_role(workbench: Workbench) -> Iterator[str]:
+    """Within: a role that can log in and use the books; it owns nothing, and is gone afterwards."""
+    name = f"clerk_{next(_numbers)}"
+    workbench.sql(
+        f"CREATE ROLE {name} LOGIN; GRANT SELECT ON import_schema_migrations TO {name}; "
+        f"GRANT SELECT, INSERT, UPDATE ON import_batches, import_batch_items, import_logs TO {name}; "
+        f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {name}"
+    )
+    try:
+        yield name
+    finally:
+        workbench.sql(f"DROP OWNED BY {name}; DROP ROLE {name}")
