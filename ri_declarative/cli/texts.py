@@ -7,7 +7,6 @@ from datetime import datetime
 from ri_declarative.cli.output import printable, styled
 from ri_declarative.records import BatchStatus, BatchSummary, ItemStatus, ProblemGroup, StopReason
 
-_TIMES = "\N{MULTIPLICATION SIGN}"
 MOST_GROUPS = 10  # kinds of problems shown at the end of a run; `ri status` shows all
 
 _STOPPED = {
@@ -122,7 +121,7 @@ def _problems(groups: list[ProblemGroup]) -> list[str]:
     kinds = [printable(f"{g.code} on {g.field}" if g.field else g.code) for g in groups]
     width = min(max(map(len, kinds)), 32)
     return [
-        f"    {group.count:>{counts},} {_TIMES} {kind:<{width}}  {_example(group)}"
+        f"    {group.count:>{counts},} × {kind:<{width}}  {_example(group)}"
         for group, kind in zip(groups, kinds, strict=True)
     ]
 

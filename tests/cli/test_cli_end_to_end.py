@@ -1,4 +1,4 @@
-"""The installed `ri`, as a process, from a file with bad records to a repaired table."""
+"""`ri` from a file with bad records to a repaired table."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg2
 import pytest
+
+from ri_declarative.cli.main import main
 
 PIPELINE = """\
 source:
@@ -33,26 +35,29 @@ HEADER = "email,name\n"
 THREE_OF_FIVE = HEADER + "a@x.org,A\nnot-an-address,B\nc@x.org,C\nd@x.org\ne@x.org,E\n"
 
 
+class Said(NamedTuple):
+    """What came out of a command."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
 class Project:
     """A folder with a pipeline, and a database that its ri is told of by the environment."""
 
-    def __init__(self, root: Path, url: str) -> None:
-        self.root, self.url = root, url
-        self.environment = {**os.environ, "RI_DATABASE_URL": url}
+    def __init__(self, root: Path, url: str, capsys: pytest.CaptureFixture[str]) -> None:
+        self.root, self.url, self._capsys = root, url, capsys
 
-    def command(self, *words: str) -> list[str]:
-        return [sys.executable, "-m", "ri_declarative.cli", *words]
+    def ri(self, *words: str) -> Said:
+        """The command in this process: a third of a second sooner than in its own."""
+        self._capsys.readouterr()
+        return Said(main(words), *self._capsys.readouterr())
 
-    def ri(self, *words: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.command(*words),
-            cwd=self.root,
-            env=self.environment,
-            input=stdin,
-            capture_output=True,
-            encoding="utf-8",
-            check=False,
-        )
+    def start(self, *words: str, **streams: Any) -> subprocess.Popen[bytes]:
+        """The command in a process of its own."""
+        command = [sys.executable, "-m", "ri_declarative.cli", *words]
+        return subprocess.Popen(command, stderr=subprocess.PIPE, **streams)
 
     def json(self, *words: str) -> dict[str, Any]:
         made: dict[str, Any] = json.loads(self.ri(*words, "--json").stdout)
@@ -69,13 +74,17 @@ class Project:
 
 
 @pytest.fixture
-def project(tmp_path: Path, database: str) -> Project:
+def project(
+    tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Project:
     (tmp_path / "pipelines").mkdir()
     (tmp_path / "pipelines" / "people.yaml").write_text(PIPELINE, encoding="utf-8")
     with contextlib.closing(psycopg2.connect(database)) as connection, connection.cursor() as cursor:
         cursor.execute("CREATE TABLE public.people (email text PRIMARY KEY, name text NOT NULL)")
         connection.commit()
-    made = Project(tmp_path, database)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RI_DATABASE_URL", database)
+    made = Project(tmp_path, database, capsys)
     assert made.ri("db", "migrate").returncode == 0
     return made
 
@@ -125,8 +134,10 @@ def test_the_json_of_a_run_has_the_documented_keys_only(project: Project) -> Non
 
 
 def test_stdin_is_a_file_like_any_other(project: Project) -> None:
-    run = project.ri("run", "people", "-", stdin=HEADER + "a@x.org,A\n")
-    assert (run.returncode, project.names()) == (0, ["A"])
+    running = project.start("run", "people", "-", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    out, _ = running.communicate(HEADER.encode() + b"a@x.org,A\n")
+    assert (running.returncode, project.names()) == (0, ["A"])
+    assert b"1 record read" in out
 
 
 def test_several_files_are_several_batches_and_the_worst_decides(project: Project) -> None:
@@ -146,8 +157,10 @@ def test_an_unknown_pipeline_is_exit_2_with_the_nearest_name(project: Project) -
     assert 'did you mean "people"?' in run.stderr
 
 
-def test_an_unreachable_database_is_exit_2_and_one_readable_error(project: Project) -> None:
-    project.environment["RI_DATABASE_URL"] = "postgresql://ri:secret@/nowhere?host=/nowhere"
+def test_an_unreachable_database_is_exit_2_and_one_readable_error(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RI_DATABASE_URL", "postgresql://ri:secret@/nowhere?host=/nowhere")
     run = project.ri("run", "people", project.file("people.csv", HEADER))
     assert run.returncode == 2
     assert run.stderr.count("error[") == 1
@@ -175,14 +188,7 @@ def test_dismissed_records_need_no_attention_any_more(project: Project) -> None:
 def test_a_signal_stops_after_the_chunk_and_leaves_a_consistent_batch(
     project: Project, signum: signal.Signals, code: int
 ) -> None:
-    running = subprocess.Popen(
-        project.command("run", "people", "-"),
-        cwd=project.root,
-        env=project.environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+    running = project.start("run", "people", "-", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert running.stdin is not None
     assert running.stderr is not None
     running.stdin.write(HEADER.encode() + b"".join(b"p%d@x.org,P\n" % i for i in range(30_000)))
@@ -205,14 +211,8 @@ def test_a_closed_stdout_does_not_stop_an_import(project: Project) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     file = project.file("people.csv", HEADER + "a@x.org,A\n")
-    done = subprocess.run(
-        project.command("run", "people", file),
-        cwd=project.root,
-        env=project.environment,
-        stdout=writer,
-        stderr=subprocess.PIPE,
-        check=False,
-    )
+    running = project.start("run", "people", file, stdout=writer)
     os.close(writer)
-    assert (done.returncode, done.stderr) == (0, b"")
+    _, err = running.communicate()
+    assert (running.returncode, err) == (0, b"")
     assert project.names() == ["A"]

@@ -12,8 +12,8 @@ def test_the_summary_of_a_run_is_understood_at_one_look() -> None:
         "  500 records read in 0.4 s (1,250/s)",
         "  472 completed (470 inserted, 2 updated, 0 unchanged)",
         "   28 failed",
-        '    19 × schema.format on email  e.g. line 7: expected an e-mail address, got "x"',  # noqa: RUF001
-        "     9 × source.ragged           e.g. line 12: expected 6 cells, found 5",  # noqa: RUF001
+        '    19 × schema.format on email  e.g. line 7: expected an e-mail address, got "x"',
+        "     9 × source.ragged           e.g. line 12: expected 6 cells, found 5",
         "batch 3f2a9c1e · see: ri errors 3f2a9c1e",
         "repair: ri errors 3f2a9c1e --csv fix.csv, then ri reprocess 3f2a9c1e --from fix.csv",
     ]
@@ -28,7 +28,7 @@ def test_a_run_without_failures_names_no_repair() -> None:
 def test_skipped_records_are_told_apart_from_failed_ones() -> None:
     skipped = ProblemGroup("target.exists", None, ItemStatus.SKIPPED, 3, 4, "the row exists")
     lines = texts.of_run(batch(skipped_items=3, problems=(*batch().problems, skipped)), "embedded").splitlines()
-    assert lines[3:5] == ["    3 skipped", "    3 × target.exists  e.g. line 4: the row exists"]  # noqa: RUF001
+    assert lines[3:5] == ["    3 skipped", "    3 × target.exists  e.g. line 4: the row exists"]
 
 
 def test_many_kinds_of_problems_are_cut_at_the_end_of_a_run_but_not_in_status() -> None:
