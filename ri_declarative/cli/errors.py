@@ -7,7 +7,7 @@ import itertools
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -106,13 +106,23 @@ def _print_table(manager: BatchManager, batch_id: str, limit: int | None) -> Non
     if first is None:
         output.note(f"nothing needs attention in batch {texts.short(batch_id)}")
         return
-    chosen = itertools.chain((first,), wanted)
+    header = manager.get_batch_summary(batch_id).source_info.get("header") or ()
+    chosen = (_in_file_order(item, header) for item in itertools.chain((first,), wanted))
     if terminal:
         output.table(_HEADERS, (row for item in chosen for row in _rows_to_look_at(item)), **_LAYOUT)
     else:
         output.table((*_HEADERS, "item"), (row for item in chosen for row in _rows(item)), **_LAYOUT)
     if shown and next(items, None) is not None:
         output.note(f"only the first {shown:,} are shown; all: ri errors {texts.short(batch_id)} --limit 0")
+
+
+def _in_file_order(item: Item, header: Sequence[str]) -> Item:
+    """The item with its record's fields in the order of the file: the database keeps none."""
+    record = item.source_data
+    if isinstance(record, str):
+        return item
+    names = [*(name for name in header if name in record), *(name for name in record if name not in header)]
+    return item._replace(source_data={name: record[name] for name in names})
 
 
 def _rows(item: Item) -> Iterator[tuple[str, ...]]:

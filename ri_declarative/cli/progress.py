@@ -47,7 +47,7 @@ def in_words(progress: Progress) -> str:
     parts = [f"{progress.counts.processed:,} records", f"{progress.rate:,.0f}/s", f"{progress.counts.failed:,} failed"]
     if progress.size_bytes:
         parts.append(f"{min(1.0, progress.bytes_read / progress.size_bytes):.0%}")
-    if progress.eta_s is not None:
+    if progress.eta_s is not None and progress.eta_s >= 1:
         parts.append(f"{duration(progress.eta_s)} to go")
     return ", ".join(parts)
 

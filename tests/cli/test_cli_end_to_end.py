@@ -122,6 +122,11 @@ def test_from_bad_records_to_a_repaired_table(project: Project) -> None:
     assert project.ri("errors", first).stderr == f"nothing needs attention in batch {first[:8]}\n"
 
 
+def test_a_failed_record_is_shown_with_its_fields_in_the_order_of_the_file(project: Project) -> None:
+    project.ri("run", "people", project.file("people.csv", "name,email\nA,nowhere\n"))
+    assert '\t{"name": "A", "email": "nowhere"}\t' in project.ri("errors", "last").stdout
+
+
 def test_the_json_of_a_run_has_the_documented_keys_only(project: Project) -> None:
     made = project.json("run", "people", project.file("people.csv", THREE_OF_FIVE))
     counts = ["total", "completed", "failed", "skipped", "pending", "inserted", "updated", "unchanged"]

@@ -18,6 +18,12 @@ from typing import Any, NamedTuple
 from law_records import EARLY, STAGES, Sample
 
 Row = dict[str, Any]
+
+
+class Refused(Exception):
+    """Raised by a table's own functions: code and field of the problem."""
+
+
 # (all rows by key, the key, the row to be) → (code, field) when the database refuses to write it
 Rule = Callable[[Mapping[Hashable, Row], Hashable, Row], tuple[str, str | None] | None]
 
@@ -53,6 +59,7 @@ class Table:
     defaults: Mapping[str, Any] = field(default_factory=dict)  # on insert, for columns without a value
     same: Callable[[Row, Row], bool] = lambda old, new: old == new
     rules: Sequence[Rule] = ()
+    resolve: Callable[[Mapping[Hashable, Row], Row], Row] = lambda rows, row: row  # look-ups into the target itself
     rows: dict[Hashable, Row] = field(default_factory=dict)
 
 
@@ -71,6 +78,12 @@ class _Batch:
     own: set[Hashable] = field(default_factory=set)  # keys whose row a record of this batch has completed
 
     def apply(self, sample: Sample, line: int) -> End:
+        try:
+            return self._apply(sample, line)
+        except Refused as refused:
+            return End("failed", None, (refused.args,), line)
+
+    def _apply(self, sample: Sample, line: int) -> End:
         if sample.refused in EARLY:
             return self._refused_by(sample.refused, line)
         new = self.table.row_of(sample.cells)
@@ -81,6 +94,7 @@ class _Batch:
         self.seen.add(key)
         if sample.refused in ("check", "parent"):
             return self._refused_by(sample.refused, line)
+        new = self.table.resolve(self.table.rows, new)
         old = self.table.rows.get(key)
         if old is not None and key not in self.own and self.policy.on_conflict != "update":
             skipped = self.policy.on_conflict == "ignore"

@@ -96,13 +96,16 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize("policy", POLICIES, ids=str)
-@pytest.mark.parametrize("kind", KINDS)
+# Every policy with two types of key, every type with three or four policies.
+PAIRS = [(list(KINDS)[(2 * n + more) % 5], policy) for n, policy in enumerate(POLICIES) for more in (0, 1)]
+
+
+@pytest.mark.parametrize(("kind", "policy"), PAIRS, ids=str)
 def test_chunk_sizes_give_what_one_at_a_time_gives(workbench: Workbench, kind: str, policy: Policy) -> None:
     seed = f"{kind}-{policy}"
-    turn = list(KINDS).index(kind) + POLICIES.index(policy)
+    turn = PAIRS.index((kind, policy))
     workbench.sql("CREATE EXTENSION IF NOT EXISTS citext")
-    samples = random_samples(random.Random(seed), KINDS[kind].spellings, 200)
+    samples = random_samples(random.Random(seed), KINDS[kind].spellings, 160)
     compare(
         workbench, KINDS[kind].case(), samples, format=FORMATS[turn % 3], policy=policy, sizes=SIZES, seed=seed
     )
@@ -120,7 +123,7 @@ def test_a_chunk_of_5000_gives_the_same(workbench: Workbench, format: str) -> No
     seed = f"5000-{format}"
     spellings = [str(n) for n in range(2000)] + ["7"] * 60
     samples = random_samples(random.Random(seed), spellings, 2500, bad=0.02)
-    compare(workbench, KINDS["int"].case(), samples, format=format, policy=Policy(), sizes=(500, 5000), seed=seed)
+    compare(workbench, KINDS["int"].case(), samples, format=format, policy=Policy(), sizes=(5000,), seed=seed)
 
 
 @pytest.mark.parametrize("policy", POLICIES, ids=str)

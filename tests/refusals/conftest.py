@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 
 import pytest
-from refusal_roles import ordinary_role
+from refusal_roles import connected_as, ordinary_role
 from support.workbench import Workbench
 
 
@@ -19,5 +18,5 @@ def role(workbench: Workbench) -> Iterator[str]:
 
 @pytest.fixture
 def as_role(workbench: Workbench, role: str) -> Workbench:
-    """The same project and database, connected as `role`."""
-    return dataclasses.replace(workbench, dsn=workbench.dsn.replace("//ri@", f"//{role}@"))
+    """The test's project and database, entered as `role`."""
+    return connected_as(workbench, role)

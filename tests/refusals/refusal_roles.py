@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Iterator
 from itertools import count
 
@@ -24,3 +25,8 @@ def ordinary_role(workbench: Workbench) -> Iterator[str]:
         yield name
     finally:
         workbench.sql(f"DROP OWNED BY {name}; DROP ROLE {name}")
+
+
+def connected_as(workbench: Workbench, role: str) -> Workbench:
+    """The same project and database, entered as this role."""
+    return dataclasses.replace(workbench, dsn=workbench.dsn.replace("//ri@", f"//{role}@"))
