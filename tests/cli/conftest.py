@@ -6,7 +6,7 @@ import sys
 from types import ModuleType
 
 import pytest
-from scripted_batches import ScriptedManager
+from cli.scripted_batches import ScriptedManager
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from scripted_batches import ScriptedManager, batch
+from cli.scripted_batches import ScriptedManager, batch
 
 from ri_declarative.cli.main import main
 from ri_declarative.errors import ConfigError, DatabaseError, Diagnostic, Position, SourceError, StoppedError

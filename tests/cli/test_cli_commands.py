@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from scripted_batches import BATCH, ScriptedManager, failed_item
+from cli.scripted_batches import BATCH, ScriptedManager, failed_item
 
 from ri_declarative.cli.main import main
 

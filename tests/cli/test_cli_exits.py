@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from scripted_batches import batch
+from cli.scripted_batches import batch
 
 from ri_declarative.cli import exits
 from ri_declarative.records import BatchStatus, StopReason

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator
 
 import pytest
-from scripted_batches import ScriptedManager, batch
+from cli.scripted_batches import ScriptedManager, batch
 
 from ri_declarative.cli.main import main
 

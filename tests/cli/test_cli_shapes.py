@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 
-from scripted_batches import BATCH, batch, failed_item
+from cli.scripted_batches import BATCH, batch, failed_item
 
 from ri_declarative.cli import shapes
 from ri_declarative.cli.output import json_text

@@ -12,7 +12,7 @@ from refusal_bench import Bench, open_bench
 from refusal_causes import BY_NAME, CAUSES, SECRET, Cause
 from support.postgres import Server
 
-from ri_declarative.records import Item, ItemStatus, Problem
+from ri_declarative.records import Item, ItemStatus
 
 ROWS = 60
 KEYS = range(1, ROWS + 1)
@@ -67,18 +67,14 @@ def test_a_row_that_exists_keeps_its_values_when_its_update_is_refused(bench: Be
     assert_explained(bench.cause, [item for item in bench.owner.items(batch) if item.problems])
 
 
-@pytest.mark.parametrize("name", [cause.name for cause in CAUSES if cause.field or "column" in cause.details])
-def test_the_problem_names_field_and_column(name: str, server: Server, tmp_path: Path) -> None:
-    with open_bench(BY_NAME[name], server, tmp_path, chunk_size=25) as bench:
-        batch = bench.run(bench.text(bad={2}, rows=3))
-        (problem,) = problems(bench.owner.items(batch))
-        assert problem.field == bench.cause.field
-        assert problem.details.get("column") == bench.cause.details.get("column")
+def test_the_problem_names_field_and_column(bench: Bench) -> None:
+    batch = bench.run(bench.text(bad={2}, rows=3))
+    (problem,) = [problem for item in bench.owner.items(batch) for problem in item.problems]
+    assert problem.field == bench.cause.field
+    assert {name: problem.details.get(name) for name in bench.cause.details} == bench.cause.details
 
 
-@pytest.mark.parametrize(
-    "name", ["check", "foreign_key", "raise", "unique", "foreign_key_deferred", "swallowed", "numeric_overflow"]
-)
+@pytest.mark.parametrize("name", ["numeric_overflow", "check", "raise", "foreign_key_deferred"])
 def test_one_of_ten_thousand_fails(name: str, server: Server, tmp_path: Path) -> None:
     with open_bench(BY_NAME[name], server, tmp_path, chunk_size=5000) as bench:
         batch = bench.run(bench.text(bad={7777}, rows=10_000))
@@ -111,8 +107,3 @@ def everything_said(bench: Bench) -> str:
     """All that the books hold besides the records."""
     said = bench.owner.sql("SELECT problems::text, error_message, metadata::text FROM import_batch_items")
     return str(said + bench.owner.sql("SELECT message, details::text FROM import_logs"))
-
-
-def problems(items: Iterable[Item]) -> list[Problem]:
-    """All problems, in file order."""
-    return [problem for item in items for problem in item.problems]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.rules import actions, csv_of
+from support.rules import actions, csv_of, require_xml
 from support.workbench import Workbench
 
 
@@ -77,13 +77,8 @@ def test_a_citext_key_finds_its_row_in_any_case_and_takes_the_new_spelling(workb
 
 
 def test_an_xml_column_is_compared_as_text(workbench: Workbench) -> None:
-    if workbench.sql("SELECT count(*) FROM pg_proc WHERE proname = 'xml_in'") and not _has_xml(workbench):
-        pytest.skip("this server was built without xml")
+    require_xml(workbench)
     assert run_over(workbench, "xml", "<a>1</a>", "<a>1</a>") == "unchanged"
-
-
-def _has_xml(bench: Workbench) -> bool:
-    return bench.sql("SELECT string_agg(setting, '') LIKE '%with-libxml%' FROM pg_config") == [(True,)]
 
 
 def test_null_equals_null(workbench: Workbench) -> None:

@@ -8,6 +8,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import psycopg2
+import pytest
 from support.workbench import Workbench
 
 from ri_declarative.records import BatchSummary
@@ -62,3 +64,11 @@ def actions(bench: Workbench, batch: BatchSummary) -> list[str]:
         item.action.value if item.action else f"{item.status.value}: {item.problems[0].code}"
         for item in bench.items(batch)
     ]
+
+
+def require_xml(bench: Workbench) -> None:
+    """Skip the test on a server that was built without xml."""
+    try:
+        bench.sql("SELECT CAST('<a/>' AS xml)")
+    except psycopg2.errors.FeatureNotSupported:
+        pytest.skip("this server was built without xml")
