@@ -85,5 +85,6 @@ def finished(summary: BatchSummary, database: str, manner: Manner) -> None:
     if manner.as_json:
         output.deliver(output.json_text(shapes.run(summary, database)))
     elif not manner.quiet:
-        reminder = "\n(these commands need the same --database)" if manner.named_database else ""
+        advised = manner.named_database and (summary.failed_items or summary.stop_reason)
+        reminder = "\n(these commands need the same --database)" if advised else ""
         output.deliver(texts.of_run(summary, database) + reminder)

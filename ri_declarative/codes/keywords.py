@@ -19,7 +19,7 @@ SCHEMA = Group(
             "additionalProperties",
             "The record has a field that the schema does not know, and the schema allows no others.",
             example="is not a property that the schema knows",
-            cure="Add the field to `properties`, or set `source.unknown_fields: ignore` so that it is not read.",
+            cure="Correct its spelling, add it to `properties`, or take it out of `source.fields`.",
         ),
         _keyword(
             "anyOf",
@@ -76,6 +76,12 @@ SCHEMA = Group(
             cure="Correct the value. Formats judge the cleaned text: add `clean: [trim]` for blanks around it.",
         ),
         _keyword(
+            "maximum",
+            "The number is above the limit.",
+            example="must be at most 10, got 11",
+            cure="Correct the value, or raise `maximum`.",
+        ),
+        _keyword(
             "maxItems",
             "The list has too many elements.",
             example="must have at most 1 elements, got 2",
@@ -94,10 +100,10 @@ SCHEMA = Group(
             cure="Remove members, or raise `maxProperties`.",
         ),
         _keyword(
-            "maximum",
-            "The number is above the limit.",
-            example="must be at most 10, got 11",
-            cure="Correct the value, or raise `maximum`.",
+            "minimum",
+            "The number is below the limit.",
+            example="must be at least 0, got -1",
+            cure="Correct the value, or lower `minimum`.",
         ),
         _keyword(
             "minItems",
@@ -116,12 +122,6 @@ SCHEMA = Group(
             "The object has too few members.",
             example="must have at least 2 properties, got 1",
             cure="Add members, or lower `minProperties`.",
-        ),
-        _keyword(
-            "minimum",
-            "The number is below the limit.",
-            example="must be at least 0, got -1",
-            cure="Correct the value, or lower `minimum`.",
         ),
         _keyword(
             "multipleOf",
@@ -175,7 +175,7 @@ SCHEMA = Group(
             "unevaluatedProperties",
             "The record has a field that no part of the schema speaks of.",
             example="is not a property that the schema knows",
-            cure="Add the field to `properties`, or set `source.unknown_fields: ignore` so that it is not read.",
+            cure="Correct its spelling, add it to `properties`, or take it out of `source.fields`.",
         ),
         _keyword(
             "uniqueItems",

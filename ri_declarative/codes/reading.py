@@ -146,7 +146,7 @@ FIELD = Group(
         on_record(
             "field.json",
             cause="The cell is not JSON, or the value holds something that JSON cannot say, such as NaN.",
-            example='expected JSON, got "{\'a\': 1}": Expecting property name enclosed in double quotes: line 1 c…',
+            example="expected JSON, got \"{'a': 1}\": Expecting property name enclosed in double quotes: line 1 c…",
             cure="Write valid JSON. Single quotes are a sign of Python's repr() in the export.",
         ),
         on_record(

@@ -172,7 +172,7 @@ class Store:
         """READ COMMITTED with the settings that our SQL relies on; driver errors become ours."""
         try:
             if self._connection is None:
-                self._connection = self._engine.connect()
+                self._connection = self._engine.connect().execution_options(isolation_level="READ COMMITTED")
             with self._connection.begin():
                 self._connection.execute(text(self._queries["begin_settings"]))
                 yield self._connection

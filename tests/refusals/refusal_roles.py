@@ -24,7 +24,7 @@ def ordinary_role(workbench: Workbench) -> Iterator[str]:
     try:
         yield name
     finally:
-        workbench.sql(f"DROP OWNED BY {name}; DROP ROLE {name}")
+        workbench.sql(f"SET TRANSACTION READ WRITE; DROP OWNED BY {name}; DROP ROLE {name}")
 
 
 def connected_as(workbench: Workbench, role: str) -> Workbench:

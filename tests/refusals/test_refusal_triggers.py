@@ -51,11 +51,13 @@ def test_a_row_that_a_trigger_swallows_on_update_fails_alone(workbench: Workbenc
     assert rows(workbench) == [(1, "a"), (2, "b"), (3, "a"), (4, "drop")]
 
 
-def test_a_row_that_a_rule_swallows_fails(workbench: Workbench) -> None:
-    prepare(workbench, "CREATE TRIGGER nothing BEFORE INSERT ON t FOR EACH ROW WHEN (NEW.v = 'drop') "
-            "EXECUTE FUNCTION suppress_redundant_updates_trigger()".replace("INSERT", "UPDATE"))  # fmt: skip
-    load(workbench, "1,a")
-    assert actions(load(workbench, "1,drop", "2,b")) == (1, 1, 0, 0)
+def test_a_row_that_exists_out_of_the_roles_sight_fails_alone(workbench: Workbench, as_role: Workbench, role: str) -> None:
+    ddl = f"INSERT INTO t VALUES (2, 'hidden'); GRANT SELECT, INSERT, UPDATE ON t TO {role}; "
+    policy = "CREATE POLICY p ON t USING (v <> 'hidden')"
+    prepare(workbench, f"{ddl}; ALTER TABLE t ENABLE ROW LEVEL SECURITY; {policy}")
+    batch = load(as_role, "1,a", "2,b", "3,c")
+    assert [line for line, _, _ in workbench.failures(batch)] == [3]
+    assert rows(workbench) == [(1, "a"), (2, "hidden"), (3, "c")]
 
 
 def test_a_statement_trigger_that_returns_null_swallows_nothing(workbench: Workbench) -> None:

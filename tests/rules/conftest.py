@@ -43,5 +43,9 @@ def _shared_database(server: Server) -> Iterator[str]:
 def database(_shared_database: str) -> Iterator[str]:
     """The URL of a database that holds the bookkeeping tables only."""
     yield _shared_database
-    with contextlib.closing(psycopg2.connect(_shared_database)) as connection, connection, connection.cursor() as cursor:
+    with (
+        contextlib.closing(psycopg2.connect(_shared_database)) as connection,
+        connection,
+        connection.cursor() as cursor,
+    ):
         cursor.execute(_EMPTY)

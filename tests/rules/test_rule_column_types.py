@@ -85,7 +85,10 @@ TIMES = {
         "2026-01-02T03:04:05 CET": "field.timestamp",
         "tomorrow": "field.timestamp",
     },
-    "timestamptz(2)": {"2026-01-02T03:04:05.12Z": "2026-01-02 03:04:05.12+00", "2026-01-02T03:04:05.123Z": "field.scale"},
+    "timestamptz(2)": {
+        "2026-01-02T03:04:05.12Z": "2026-01-02 03:04:05.12+00",
+        "2026-01-02T03:04:05.123Z": "field.scale",
+    },
     "time": {"09:30": "09:30:00", "09:30:01.25": "09:30:01.25", "24:00": "field.time", "9 pm": "field.time"},
     "time(3)": {"09:30:00.123": "09:30:00.123", "09:30:00.1234": "field.scale"},
     "timetz": {"09:30+02:00": "09:30:00+02", "09:30": "09:30:00+00", "now": "field.time"},
@@ -114,7 +117,12 @@ TEXTS = {
     "bit varying(3)": {"10": "10", "1010": "db.data"},
 }
 DOCUMENTS = {
-    "json": {'{"b": 1,"a": 0.10}': '{"b":1,"a":0.10}', "{": "field.json", '{"a": NaN}': "field.json", "now": "field.json"},
+    "json": {
+        '{"b": 1,"a": 0.10}': '{"b":1,"a":0.10}',
+        "{": "field.json",
+        '{"a": NaN}': "field.json",
+        "now": "field.json",
+    },
     "jsonb": {
         "[0.10, 12345678901234567890]": "[0.10, 12345678901234567890]",
         '{"a": 1, "a": 2}': "field.json",
@@ -211,7 +219,9 @@ def test_a_json_value_keeps_its_type_until_the_column_takes_or_refuses_it(
 def test_a_decimal_never_passes_through_a_float(workbench: Workbench, ending: str) -> None:
     written = "0.1000000000000000055511151231257827021181583404541015625"
     read = read_into if ending == "csv" else read_json_into
-    assert read(workbench, "numeric", [written, "0.1"], more="schema: {properties: {k: {type: integer}, v: {type: number}}}") == [
+    assert read(
+        workbench, "numeric", [written, "0.1"], more="schema: {properties: {k: {type: integer}, v: {type: number}}}"
+    ) == [
         written,
         "0.1",
     ]

@@ -130,9 +130,7 @@ def test_on_update_says_what_an_existing_row_takes(
 ) -> None:
     workbench.sql("CREATE TABLE t (k int PRIMARY KEY, v text)")
     workbench.sql("INSERT INTO t VALUES (1, %s)", (stored,))
-    workbench.pipeline(
-        "p", f"target: {{table: t, key: k, columns: {{k: k, v: {{field: v, on_update: {on_update}}}}}}}"
-    )
+    workbench.pipeline("p", f"target: {{table: t, key: k, columns: {{k: k, v: {{field: v, on_update: {on_update}}}}}}}")
     assert actions(workbench, workbench.run("p", f"k,v\n1,{cell}\n2,{cell}\n")) == [action, "inserted"]
     assert workbench.sql("SELECT v FROM t ORDER BY k") == [(after,), (cell or None,)]
 

@@ -18,7 +18,8 @@ def bench(workbench: Workbench) -> Workbench:
 
 def pipeline(bench: Workbench, words: str = "", *, chunk_size: int = 100) -> None:
     bench.pipeline(
-        "p", f"target: {{table: t, key: k, columns: {{k: k, v: v}}{words and ', ' + words}}}\nchunk_size: {chunk_size}\n"
+        "p",
+        f"target: {{table: t, key: k, columns: {{k: k, v: v}}{words and ', ' + words}}}\nchunk_size: {chunk_size}\n",
     )
 
 

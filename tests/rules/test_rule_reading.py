@@ -65,7 +65,9 @@ def test_an_unknown_key_of_a_json_record_fails_that_record_alone(bench: Workbenc
     assert bench.failures(batch) == [(2, "source.unknown_field", "vv")]
 
 
-@pytest.mark.parametrize(("schema", "missing"), [("{required: [v], properties: {k: {}, v: {}, w: {}}}", "v"), ("{}", "k")])
+@pytest.mark.parametrize(
+    ("schema", "missing"), [("{required: [v], properties: {k: {}, v: {}, w: {}}}", "v"), ("{}", "k")]
+)
 def test_a_missing_header_of_a_required_or_key_field_is_refused_before_reading(
     bench: Workbench, schema: str, missing: str
 ) -> None:

@@ -27,7 +27,9 @@ def jsonl_of(*records: Mapping[str, Any]) -> str:
     return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
 
 
-def read_into(bench: Workbench, column_type: str, cells: Sequence[str], *, field: str = "", more: str = "") -> list[Any]:
+def read_into(
+    bench: Workbench, column_type: str, cells: Sequence[str], *, field: str = "", more: str = ""
+) -> list[Any]:
     """Per CSV cell: what a column `v` of this type holds afterwards, as text, or the code of the cell's problem.
 
     `field`: how `source.fields` reads it; `more`: further lines of the pipeline.

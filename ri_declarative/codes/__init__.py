@@ -1,0 +1,33 @@
+"""The registry of error codes: what each means and what to do. A leaf: imports nothing of ours but its own parts.
+
+`python -m ri_declarative.codes` prints docs/errors.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ri_declarative.codes import databases, files, keywords, reading, runs, writing
+from ri_declarative.codes.entry import Code, Group, Origin
+
+__all__ = ["CODES", "GROUPS", "Code", "Group", "Origin"]
+
+GROUPS: tuple[Group, ...] = (
+    reading.SOURCE,
+    reading.FIELD,
+    keywords.SCHEMA,
+    writing.TARGET,
+    writing.DATABASE,
+    files.TEXT,
+    files.LANGUAGE,
+    files.SCHEMA_FILES,
+    files.CATALOGUE,
+    runs.USAGE,
+    runs.SOURCE,
+    runs.REPAIR,
+    databases.DATABASE,
+    databases.EMBEDDED,
+    runs.STOPPED,
+)
+
+CODES: Mapping[str, Code] = {entry.code: entry for group in GROUPS for entry in group.codes}

@@ -1,0 +1,78 @@
+"""Names and values that break whoever puts texts together."""
+
+from __future__ import annotations
+
+NAMES = [
+    'x"; DROP TABLE y; --',
+    "x'; DROP TABLE y; --",
+    "%s",
+    "%(a)s",
+    "%",
+    ":a",
+    "::int",
+    "{}",
+    "{0}",
+    "{a!r}",
+    "a b",
+    "$1",
+    "$$",
+    "\\",
+    "a\nb",
+    "select",
+    "n",
+    "s",
+    "t",
+    "m",
+    "line",
+    "own",
+    "wave",
+    "found",
+    "ri_id",
+    "ri_row",
+    "ri_state",
+    "k0",
+    "v0",
+    "c0",
+    "Straße 東京 🗼",
+    "e\u0301",
+    "x" * 63,
+]
+
+VALUES = [
+    "plain",
+    "\\",
+    "\\\\",
+    "\\N",
+    "\\.",
+    "\\n",
+    "a\tb",
+    "a\nb",
+    "a\rb",
+    "a\r\nb",
+    '"',
+    "''",
+    "'; DROP TABLE t; --",
+    "%s %(a)s %",
+    ":a",
+    "{} {0}",
+    "$1",
+    "$$ $ri_$",
+    "NULL",
+    "null",
+    " ",
+    "\u00a0",
+    "\ufeff",
+    "\u2028",
+    "\x01\x1f\x7f",
+    "é e\u0301 ß 東京",
+    "🗼👩‍👩‍👧‍👦",
+    "\U0010ffff",
+    "now",
+    "=1+1",
+    "x" * 100_000,
+]
+
+
+def quoted(name: str) -> str:
+    """The name as an identifier of SQL."""
+    return '"' + name.replace('"', '""') + '"'
