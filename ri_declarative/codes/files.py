@@ -240,7 +240,7 @@ CATALOGUE = Group(
             (Origin.FILE, Origin.RUN),
             "exit 2",
             "The database role may not do what the import needs.",
-            "role importer may not INSERT on public.customers",
+            "target.table: role importer may not INSERT on public.customers",
             "Let the owner GRANT what the message names, or connect as another role.",
         ),
         in_file(
@@ -253,7 +253,7 @@ CATALOGUE = Group(
         in_file(
             "target-kind",
             cause="The target is a kind of relation that rows cannot be written into one by one.",
-            example="public.report is a materialized view: rows cannot be written into it one by one",
+            example="target.table: public.report is a materialized view: rows cannot be written into it one by one",
             cure="Name the table behind it.",
         ),
         in_file(

@@ -84,7 +84,7 @@ SCHEMA = Group(
         _keyword(
             "maxItems",
             "The list has too many elements.",
-            example="must have at most 1 elements, got 2",
+            example="must have at most 1 element, got 2",
             cure="Shorten the list, or raise `maxItems`.",
         ),
         _keyword(
@@ -96,7 +96,7 @@ SCHEMA = Group(
         _keyword(
             "maxProperties",
             "The object has too many members.",
-            example="must have at most 1 properties, got 2",
+            example="must have at most 1 property, got 2",
             cure="Remove members, or raise `maxProperties`.",
         ),
         _keyword(

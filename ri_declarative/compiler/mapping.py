@@ -184,11 +184,12 @@ class _Mapper:
     def _check_relation(self) -> None:
         relation = self._relation
         if relation.kind in _KINDS:
-            message = f"{relation.label} is {_KINDS[relation.kind]}: rows cannot be written into it one by one"
+            kind = _KINDS[relation.kind]
+            message = f"target.table: {relation.label} is {kind}: rows cannot be written into it one by one"
             self._find_at("target-kind", message, "target", "table")
         denied = [verb for verb, may in self._needed_privileges() if not may]
         if denied:
-            message = f"role {self._role} may not {' or '.join(denied)} on {relation.label}"
+            message = f"target.table: role {self._role} may not {' or '.join(denied)} on {relation.label}"
             self._find_at("privilege", message, "target", "table")
 
     def _needed_privileges(self) -> Iterable[tuple[str, bool]]:
@@ -214,7 +215,7 @@ class _Mapper:
         key = tuple(self._pipeline.spec.target.key)
         if any(name not in self._relation.columns for name in key):
             return  # told at the column
-        if self._relation.kind == "v" or self._relation.key_index(key) is not None:
+        if self._relation.kind in _KINDS or self._relation.kind == "v" or self._relation.key_index(key) is not None:
             return  # a view's key is tried by planning the statement
         near = next((_unfit(i) for i in self._relation.indexes if set(i.columns) == set(key) and not i.backs_a_key), "")
         wanted = f"CREATE UNIQUE INDEX ON {self._relation.label} ({', '.join(key)})"

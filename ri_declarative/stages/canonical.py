@@ -162,7 +162,7 @@ def _other(column: ColumnType) -> Canonical:
     def built_in_range(value: Any) -> str:
         text = plain_text(value)
         if _RANGE_WORD.search(text.lower()):
-            raise RefusedError("field.literal", f"expected a {column.name} like [1,10), got {quoted(value)}")
+            raise RefusedError("field.literal", f"expected a range ({column.name}) like [1,10), got {quoted(value)}")
         return text
 
     return built_in_range

@@ -12,6 +12,10 @@ from ri_declarative.stages.refusal import SHOWN_CHARACTERS, quoted, visible
 from ri_declarative.words import did_you_mean
 
 _SHOWN_CHOICES = 10
+_COSTLY = (
+    jsonschema_rs.ValidationErrorKind.BacktrackLimitExceeded,
+    jsonschema_rs.ValidationErrorKind.RegexEngineFailure,
+)
 
 
 def problems_of(error: jsonschema_rs.ValidationError, record: Mapping[str, Any]) -> tuple[Problem, ...]:
@@ -49,6 +53,8 @@ def _message(error: jsonschema_rs.ValidationError, keyword: str, record: Mapping
     limit, value = error.kind.value, _value_at(error, record)
     if keyword in ("anyOf", "oneOf"):
         return _alternatives(limit, record)
+    if isinstance(error.kind, _COSTLY):
+        return f"the pattern takes too long to try on {quoted(value)}; simplify it"
     say = _MESSAGES.get(keyword)
     return say(limit, value) if say else str(error.message)
 
@@ -99,8 +105,8 @@ def _reason(error: jsonschema_rs.ValidationError, record: Mapping[str, Any]) -> 
     return f"{problem.field} {problem.message}" if problem.field else problem.message
 
 
-def _characters(count: int) -> str:
-    return f"{count} character{'s' if count != 1 else ''}"
+def _counted(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"
 
 
 def _bare(value: Any) -> str:
@@ -146,14 +152,22 @@ _MESSAGES: Mapping[str, Callable[[Any, Any], str]] = {
     "exclusiveMinimum": lambda limit, value: f"must be more than {quoted(limit)}, got {quoted(value)}",
     "exclusiveMaximum": lambda limit, value: f"must be less than {quoted(limit)}, got {quoted(value)}",
     "multipleOf": lambda limit, value: f"must be a multiple of {quoted(limit)}, got {quoted(value)}",
-    "minLength": lambda limit, value: f"must have at least {_characters(limit)}, got {_length(value)}",
-    "maxLength": lambda limit, value: f"must have at most {_characters(limit)}, got {_length(value)}",
+    "minLength": lambda limit, value: (
+        f"must have at least {_counted(limit, 'character', 'characters')}, got {_length(value)}"
+    ),
+    "maxLength": lambda limit, value: (
+        f"must have at most {_counted(limit, 'character', 'characters')}, got {_length(value)}"
+    ),
     "pattern": lambda limit, value: f"must match {visible(limit, limit=120)}, got {quoted(value)}",
-    "minItems": lambda limit, value: f"must have at least {limit} elements, got {len(value)}",
-    "maxItems": lambda limit, value: f"must have at most {limit} elements, got {len(value)}",
+    "minItems": lambda limit, value: f"must have at least {_counted(limit, 'element', 'elements')}, got {len(value)}",
+    "maxItems": lambda limit, value: f"must have at most {_counted(limit, 'element', 'elements')}, got {len(value)}",
     "uniqueItems": lambda _, value: f"must not have an element twice, got {quoted(value)}",
-    "minProperties": lambda limit, value: f"must have at least {limit} properties, got {len(value)}",
-    "maxProperties": lambda limit, value: f"must have at most {limit} properties, got {len(value)}",
+    "minProperties": lambda limit, value: (
+        f"must have at least {_counted(limit, 'property', 'properties')}, got {len(value)}"
+    ),
+    "maxProperties": lambda limit, value: (
+        f"must have at most {_counted(limit, 'property', 'properties')}, got {len(value)}"
+    ),
     "not": lambda _, value: f"must not be what the schema excludes by not, got {quoted(value)}",
     "falseSchema": lambda _, value: f"must be absent, got {quoted(value)}",
 }
