@@ -63,7 +63,9 @@ class Table:
     rows: dict[Hashable, Row] = field(default_factory=dict)
 
 
-def apply_all(table: Table, samples: Sequence[Sample], lines: Sequence[int], *, policy: Policy, typed: bool) -> list[End]:
+def apply_all(
+    table: Table, samples: Sequence[Sample], lines: Sequence[int], *, policy: Policy, typed: bool
+) -> list[End]:
     """The end of every record; `table` is changed. `typed`: the source is jsonl."""
     batch = _Batch(table, policy, typed)
     return [batch.apply(sample, line) for sample, line in zip(samples, lines, strict=True)]

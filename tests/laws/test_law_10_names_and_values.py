@@ -137,9 +137,7 @@ _UNSTORABLE = {
 @pytest.mark.parametrize(
     ("ending", "line"), [(e, line) for e, lines in _UNSTORABLE.items() for line in lines], ids=repr
 )
-def test_what_no_text_can_hold_fails_alone_and_can_be_recovered(
-    workbench: Workbench, ending: str, line: bytes
-) -> None:
+def test_what_no_text_can_hold_fails_alone_and_can_be_recovered(workbench: Workbench, ending: str, line: bytes) -> None:
     workbench.sql("CREATE TABLE t (k int PRIMARY KEY, w text)")
     workbench.pipeline("p", "target: {table: t, key: k, columns: {k: k, w: w}}")
     good = {"csv": b"%d,x\n", "tsv": b"%d\tx\n", "jsonl": b'{"k": %d, "w": "x"}\n'}[ending]
@@ -171,9 +169,7 @@ def test_numbers_of_json_are_exact_in_the_item_and_in_the_table(workbench: Workb
 
 def test_hostile_keys_of_json_are_kept(workbench: Workbench) -> None:
     workbench.sql("CREATE TABLE t (k int PRIMARY KEY)")
-    workbench.pipeline(
-        "p", "source: {unknown_fields: ignore}\ntarget: {table: t, key: k, columns: {k: k}}\n"
-    )
+    workbench.pipeline("p", "source: {unknown_fields: ignore}\ntarget: {table: t, key: k, columns: {k: k}}\n")
     record: dict[str, Any] = {"k": 1, "": 0, "a\x00b": 1, **{name: 1 for name in NAMES if name != "k"}}
     batch = workbench.run("p", json.dumps(record) + "\n" + '{"k": 2}\n', ending="jsonl")
     assert workbench.items(batch)[0].source_data == record

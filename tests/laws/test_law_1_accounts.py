@@ -109,9 +109,7 @@ def test_items_hold_the_records_as_an_independent_reader_reads_them(workbench: W
 def _read(text: str, format: str) -> list[Any]:  # noqa: A002
     """Records by the standard library; of malformed ones their text."""
     if format == "jsonl":
-        return [
-            json.loads(line, parse_float=Decimal) if line.endswith("}") else line for line in text.splitlines()
-        ]
+        return [json.loads(line, parse_float=Decimal) if line.endswith("}") else line for line in text.splitlines()]
     delimiter = "," if format == "csv" else "\t"
     header, *rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     return [dict(zip(header, row, strict=True)) if len(row) == len(header) else _joined(row, delimiter) for row in rows]

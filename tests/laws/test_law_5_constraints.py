@@ -106,9 +106,7 @@ PAIRS = [(name, POLICY_SAMPLE[(n + more) % 4]) for n, name in enumerate(CASES) f
 
 
 @pytest.mark.parametrize(("name", "policy"), PAIRS, ids=str)
-def test_rows_that_judge_one_another_are_written_in_file_order(
-    workbench: Workbench, name: str, policy: Policy
-) -> None:
+def test_rows_that_judge_one_another_are_written_in_file_order(workbench: Workbench, name: str, policy: Policy) -> None:
     seed = f"{name}-{policy}"
     compare(workbench, CASES[name], _random(random.Random(seed)), policy=policy, sizes=SIZES, seed=seed)
 

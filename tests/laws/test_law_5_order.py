@@ -106,9 +106,7 @@ def test_chunk_sizes_give_what_one_at_a_time_gives(workbench: Workbench, kind: s
     turn = PAIRS.index((kind, policy))
     workbench.sql("CREATE EXTENSION IF NOT EXISTS citext")
     samples = random_samples(random.Random(seed), KINDS[kind].spellings, 160)
-    compare(
-        workbench, KINDS[kind].case(), samples, format=FORMATS[turn % 3], policy=policy, sizes=SIZES, seed=seed
-    )
+    compare(workbench, KINDS[kind].case(), samples, format=FORMATS[turn % 3], policy=policy, sizes=SIZES, seed=seed)
 
 
 @pytest.mark.parametrize("policy", POLICIES, ids=str)

@@ -74,7 +74,9 @@ def _incompressible(k: int) -> str:
     return "".join(letters)
 
 
-_PARENT = "CREATE TABLE parent (v text PRIMARY KEY); INSERT INTO parent SELECT 'v' || g FROM generate_series(1, 20000) g"
+_PARENT = (
+    "CREATE TABLE parent (v text PRIMARY KEY); INSERT INTO parent SELECT 'v' || g FROM generate_series(1, 20000) g"
+)
 _PAIRS = (
     "CREATE TABLE parent (a int, b text, PRIMARY KEY (a, b)); "
     "INSERT INTO parent SELECT g, 'b' || g FROM generate_series(1, 20000) g"
@@ -102,6 +104,13 @@ CAUSES = [
     Cause("constraint_trigger_at_commit", "db.raised", details={"sqlstate": "P0001"},
           after=raising("P0001", when="AFTER INSERT OR UPDATE").replace("CREATE TRIGGER", "CREATE CONSTRAINT TRIGGER")
           .replace("ON t FOR", f"ON t {_DEFERRED} FOR")),
+    Cause("case_not_found", "db.raised", details={"sqlstate": "20000"},
+          after=trigger("CASE WHEN NEW.v <> 'bad' THEN NULL; END CASE; RETURN NEW;")),
+    Cause("statement_trigger", "db.raised", details={"sqlstate": "P0001"},
+          after="CREATE FUNCTION judge() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN IF EXISTS (SELECT FROM fresh "
+                "WHERE v = 'bad') THEN RAISE 'one of them is bad'; END IF; RETURN NULL; END $f$; "
+                "CREATE TRIGGER a AFTER INSERT ON t REFERENCING NEW TABLE AS fresh EXECUTE FUNCTION judge(); "
+                "CREATE TRIGGER b AFTER UPDATE ON t REFERENCING NEW TABLE AS fresh EXECUTE FUNCTION judge()"),
     Cause("swallowed", "target.not_stored",
           after=trigger("IF NEW.v = 'bad' THEN RETURN NULL; END IF; RETURN NEW;")),
     # ── constraints ──────────────────────────────────────────────────────────────────────────
@@ -114,6 +123,11 @@ CAUSES = [
           good=lambda k: str(k % 50 + 1), bad=lambda k: "0", details={"sqlstate": "22012"}),
     Cause("check_behind_a_trigger", "db.check", columns="v text CHECK (v <> 'bad')", field="v",
           details={"sqlstate": "23514", "constraint": "t_v_check", "column": "v"}, after=trigger("RETURN NEW;")),
+    Cause("check_of_the_whole_row", "db.check", details={"sqlstate": "23514", "constraint": "whole"},
+          after="CREATE FUNCTION fine(t) RETURNS bool LANGUAGE sql AS $$ SELECT $1.v <> 'bad' $$; "
+                "ALTER TABLE t ADD CONSTRAINT whole CHECK (fine(t) AND k > 0)"),
+    Cause("check_with_an_unmapped_column", "db.check", details={"sqlstate": "23514", "constraint": "mixed"},
+          after="ALTER TABLE t ADD CONSTRAINT mixed CHECK (v || secret <> 'badsesame')"),
     Cause("not_null", "db.not_null", columns="v text NOT NULL", field="v", bad=lambda k: "",
           details={"sqlstate": "23502", "column": "v"}),
     Cause("not_null_behind_a_trigger", "db.not_null", columns="v text NOT NULL", field="v", bad=lambda k: "",
@@ -133,6 +147,10 @@ CAUSES = [
           columns="a int, b text, CONSTRAINT pair FOREIGN KEY (a, b) REFERENCES parent",
           good=lambda k: f"{k},b{k}", bad=lambda k: f"{k},b{k + 1}",
           details={"sqlstate": "23503", "constraint": "pair", "column": "a, b"}),
+    Cause("foreign_key_half_null", "db.foreign_key", before=_PAIRS, header="a,b",
+          columns="a int, b text, CONSTRAINT pair FOREIGN KEY (a, b) REFERENCES parent MATCH FULL",
+          good=lambda k: f"{k},b{k}", bad=lambda k: f"{k},",
+          details={"sqlstate": "23503", "constraint": "pair", "column": "a, b"}),
     Cause("domain", "db.check", before="CREATE DOMAIN positive AS int CONSTRAINT above_zero CHECK (VALUE > 0)",
           columns="v positive", good=str, bad=lambda k: f"-{k}",
           details={"sqlstate": "23514", "constraint": "above_zero"}),
@@ -141,12 +159,17 @@ CAUSES = [
           good=str, bad=lambda k: "0", details={"sqlstate": "22012"}),
     Cause("index_row_too_large", "db.too_large", after="CREATE INDEX wide ON t (v)", bad=_incompressible,
           details={"sqlstate": "54000"}),
+    Cause("index_expression", "db.data", columns="v int", after="CREATE INDEX ON t ((100 / v))",
+          good=str, bad=lambda k: "0", details={"sqlstate": "22012"}),
+    Cause("uncastable", "db.data", columns="v inet", good=lambda k: f"10.0.0.{k % 250}", bad=lambda k: "10.0.0.999",
+          details={"sqlstate": "22P02"}),
     Cause("view_check", "db.view_check", table="w", details={"sqlstate": "44000"},
           after="CREATE VIEW w AS SELECT k, v, note FROM t WHERE v <> 'bad' WITH CHECK OPTION"),
     Cause("no_partition", "db.check", columns="region text", header="region", primary_key="k, region",
           good=lambda k: "ab"[k % 2], bad=lambda k: "zz", options="PARTITION BY LIST (region)",
           details={"sqlstate": "23514"},
-          after="CREATE TABLE t_a PARTITION OF t FOR VALUES IN ('a'); CREATE TABLE t_b PARTITION OF t FOR VALUES IN ('b')"),
+          after="CREATE TABLE t_a PARTITION OF t FOR VALUES IN ('a'); "
+                "CREATE TABLE t_b PARTITION OF t FOR VALUES IN ('b')"),
     Cause("row_security", "db.row_security", by_role=True, details={"sqlstate": "42501"},
           after="ALTER TABLE t ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON t USING (true) WITH CHECK (v <> 'bad')"),
     # ── what ri finds before the database does ───────────────────────────────────────────────

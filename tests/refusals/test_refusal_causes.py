@@ -16,21 +16,21 @@ from ri_declarative.records import Item, ItemStatus
 
 ROWS = 60
 KEYS = range(1, ROWS + 1)
+# The first, two adjacent and the last are in three different chunks: one import shows them apart.
 POSITIONS = {
-    "first": {1},
-    "last": {ROWS},
-    "two_adjacent": {12, 13},
+    "first_adjacent_and_last": {1, 30, 31, ROWS},
     "one_in_three": set(KEYS[1::3]),
     "all": set(KEYS),
 }
+CHUNK = 25
 
 
 @pytest.fixture(scope="module", params=CAUSES, ids=[cause.name for cause in CAUSES])
 def shared_bench(
     request: pytest.FixtureRequest, server: Server, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Bench]:
-    """One database for all tests of a cause, in front of chunks of 25."""
-    with open_bench(request.param, server, tmp_path_factory.mktemp("refusals"), chunk_size=25) as bench:
+    """One database for all tests of a cause, in front of chunks of `CHUNK`."""
+    with open_bench(request.param, server, tmp_path_factory.mktemp("refusals"), chunk_size=CHUNK) as bench:
         yield bench
 
 

@@ -177,3 +177,12 @@ def test_a_row_that_times_out_fails_alone(workbench: Workbench, slow: int) -> No
     (problem,) = [problem for item in workbench.items(ended.batch) for problem in item.problems]
     assert (problem.code, problem.details["sqlstate"]) == ("db.timeout", "57014")
     assert workbench.sql("SELECT k FROM t ORDER BY k") == [(k,) for k in range(1, 7) if k != slow]
+
+
+def test_a_chunk_that_is_too_slow_as_a_whole_is_written_in_parts(workbench: Workbench) -> None:
+    prepare(workbench, trigger("PERFORM pg_sleep(0.08); RETURN NEW;"), size=4)
+    set_for_all(workbench, "statement_timeout = '250ms'")
+    ended = run_keys(workbench, 4)
+    assert ended.error is None
+    assert (ended.batch.inserted_items, ended.batch.failed_items) == (4, 0)
+    assert kept(workbench) == (4, 4, 4)

@@ -37,14 +37,17 @@ class Wrong(NamedTuple):
 
 
 def _without_key(name: str, index: str, *says: str) -> Wrong:
-    return Wrong(name, f"CREATE TABLE t (k int NOT NULL, v text); {index}", "key-index", "key:", ("public.t", "(k)", *says))
+    return Wrong(
+        name, f"CREATE TABLE t (k int NOT NULL, v text); {index}", "key-index", "key:", ("public.t", "(k)", *says)
+    )
 
 
 WRONG = [
     Wrong("missing_table", "CREATE TABLE customers (k int)", "unknown-table", "table:",
           ("custmers", 'did you mean "customers"?'), PIPELINE.replace("table: t", "table: custmers")),
-    Wrong("missing_table_of_a_schema", "CREATE SCHEMA crm; CREATE TABLE crm.customers (k int)", "unknown-table", "table:",
-          ("crm.custmers", 'did you mean "crm.customers"?'), PIPELINE.replace("table: t", "table: crm.custmers")),
+    Wrong("missing_table_of_a_schema", "CREATE SCHEMA crm; CREATE TABLE crm.customers (k int)", "unknown-table",
+          "table:", ("crm.custmers", 'did you mean "crm.customers"?'),
+          PIPELINE.replace("table: t", "table: crm.custmers")),
     Wrong("missing_column", "CREATE TABLE t (k int PRIMARY KEY, v text, email text)", "unknown-column", "emial: v",
           ("target.columns.emial", "public.t", '"emial"', 'did you mean "email"?'), adding("emial: v")),
     Wrong("column_in_another_case", 'CREATE TABLE t (k int PRIMARY KEY, "V" text)', "unknown-column", "v: v",
@@ -126,8 +129,8 @@ def test_a_finding_reads_as_one_line(workbench: Workbench) -> None:
 
 def test_a_not_null_column_that_a_trigger_may_fill_is_no_finding(workbench: Workbench) -> None:
     workbench.sql(
-        "CREATE TABLE t (k int PRIMARY KEY, v text, made timestamptz NOT NULL); CREATE FUNCTION stamp() RETURNS trigger "
-        "LANGUAGE plpgsql AS 'BEGIN NEW.made := now(); RETURN NEW; END'; "
+        "CREATE TABLE t (k int PRIMARY KEY, v text, made timestamptz NOT NULL); "
+        "CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.made := now(); RETURN NEW; END'; "
         "CREATE TRIGGER stamp BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION stamp()"
     )
     workbench.pipeline("p", PIPELINE)

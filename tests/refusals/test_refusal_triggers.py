@@ -51,7 +51,9 @@ def test_a_row_that_a_trigger_swallows_on_update_fails_alone(workbench: Workbenc
     assert rows(workbench) == [(1, "a"), (2, "b"), (3, "a"), (4, "drop")]
 
 
-def test_a_row_that_exists_out_of_the_roles_sight_fails_alone(workbench: Workbench, as_role: Workbench, role: str) -> None:
+def test_a_row_that_exists_out_of_the_roles_sight_fails_alone(
+    workbench: Workbench, as_role: Workbench, role: str
+) -> None:
     ddl = f"INSERT INTO t VALUES (2, 'hidden'); GRANT SELECT, INSERT, UPDATE ON t TO {role}; "
     policy = "CREATE POLICY p ON t USING (v <> 'hidden')"
     prepare(workbench, f"{ddl}; ALTER TABLE t ENABLE ROW LEVEL SECURITY; {policy}")
@@ -116,7 +118,8 @@ def test_a_key_that_a_trigger_rewrites_does_not_overwrite_what_was_there_before(
 
 
 def test_a_key_that_a_trigger_makes_up_is_a_new_row_each_time(workbench: Workbench) -> None:
-    prepare(workbench, "CREATE SEQUENCE s START 1000; " + trigger("NEW.k := nextval('s'); RETURN NEW;", when="BEFORE INSERT"))
+    ddl = "CREATE SEQUENCE s START 1000; "
+    prepare(workbench, ddl + trigger("NEW.k := nextval('s'); RETURN NEW;", when="BEFORE INSERT"))
     batch = load(workbench, "1,a", "2,b", "3,c")
     assert actions(batch) == (3, 0, 0, 0)
     assert sorted(v for _, v in rows(workbench)) == ["a", "b", "c"]
@@ -128,7 +131,8 @@ ROUTING = """
     CREATE TABLE t_low (CHECK (k < 100), PRIMARY KEY (k)) INHERITS (t);
     CREATE TABLE t_high (CHECK (k >= 100), PRIMARY KEY (k)) INHERITS (t);
 """ + trigger(
-    "IF NEW.k < 100 THEN INSERT INTO t_low VALUES (NEW.*); ELSE INSERT INTO t_high VALUES (NEW.*); END IF; RETURN NULL;",
+    "IF NEW.k < 100 THEN INSERT INTO t_low VALUES (NEW.*); ELSE INSERT INTO t_high VALUES (NEW.*); END IF; "
+    "RETURN NULL;",
     when="BEFORE INSERT",
 )  # fmt: skip
 

@@ -99,6 +99,7 @@ TIMES = {
         "infinity": "field.interval",
     },
     "interval(0)": {"PT1S": "00:00:01", "PT1.5S": "field.scale"},
+    "interval day to hour": {"P1DT2H": "1 day 02:00:00", "P1DT2H30M": "field.scale"},
 }
 TEXTS = {
     "text": {"now": "now", "infinity": "infinity", "0x1F": "0x1F", "00123": "00123", " a ": " a ", "": None},
@@ -164,7 +165,11 @@ OWN_TYPES = {
     "CREATE DOMAIN own AS int[]": {"[1]": "{1}", "{1}": "field.json"},
     "CREATE EXTENSION citext; CREATE DOMAIN own AS citext": {"Aa": "Aa"},
     "CREATE TYPE own AS RANGE (subtype = date)": {"[2026-01-01,)": "[2026-01-01,)", "[now,)": "field.literal"},
-    "CREATE TYPE own AS (d date, n int)": {"(2026-01-01,1)": "(2026-01-01,1)", "(2026-02-30,1)": "db.data"},
+    "CREATE TYPE own AS (d date, n int)": {
+        "(2026-01-01,1)": "(2026-01-01,1)",
+        "(2026-02-30,1)": "db.data",
+        "(now,1)": "field.literal",
+    },
 }
 
 

@@ -149,7 +149,8 @@ def test_a_kept_column_stays_when_another_changes(workbench: Workbench) -> None:
 
 RUN_TABLE = """CREATE TABLE t (k int PRIMARY KEY, v text,
     batch_id uuid, item_id uuid, started_at timestamptz, source_name text, line bigint)"""
-RUN_COLUMNS = ", ".join(f"{fact}: {{run: {fact}}}" for fact in "batch_id item_id started_at source_name line".split())
+FACTS = ("batch_id", "item_id", "started_at", "source_name", "line")
+RUN_COLUMNS = ", ".join(f"{fact}: {{run: {fact}}}" for fact in FACTS)
 
 
 def run_facts(bench: Workbench) -> list[tuple[object, ...]]:

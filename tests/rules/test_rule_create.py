@@ -184,7 +184,7 @@ def test_without_columns_every_schema_property_goes_to_the_column_of_its_name(wo
 def test_a_schema_property_without_a_column_is_refused(workbench: Workbench) -> None:
     workbench.sql("CREATE TABLE t (a int PRIMARY KEY, email text)")
     workbench.pipeline("p", "target: {table: t, key: a}\nschema: {properties: {a: {type: integer}, emial: {}}}")
-    with pytest.raises(ConfigError, match='public.t has no column "emial"; did you mean "email"'):
+    with pytest.raises(ConfigError, match=r'public\.t has no column "emial"; did you mean "email"'):
         workbench.run("p", "a,emial\n1,x\n")
 
 

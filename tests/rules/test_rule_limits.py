@@ -59,6 +59,12 @@ def test_a_stopped_batch_does_not_know_its_total(workbench: Workbench) -> None:
     assert workbench.sql("SELECT stop_reason, total, next_index FROM import_batches") == [("max_failed", None, 2)]
 
 
+def test_a_batch_that_meets_its_limit_in_the_last_chunk_knows_its_total(workbench: Workbench) -> None:
+    batch = run(workbench, "0", "gggb")
+    assert is_stopped(batch)
+    assert (processed(batch), batch.total_items) == (4, 4)
+
+
 def test_a_share_is_checked_from_a_thousand_records_on(workbench: Workbench) -> None:
     batch = run(workbench, "20%", "b" * 500 + "g" * 2500, chunk_size=250)
     assert is_stopped(batch)

@@ -46,7 +46,7 @@ def test_two_headers_of_one_field_are_refused_before_anything_is_read(bench: Wor
 
 def test_an_unknown_header_is_refused_and_the_nearest_word_is_named(bench: Workbench) -> None:
     bench.pipeline("p", "source: {fields: {v: {from: [E-mail]}}}\n" + TARGET)
-    with pytest.raises(SourceError, match='unknown header "E-mial".*did you mean "E-mail"'):
+    with pytest.raises(SourceError, match=r'unknown header "E-mial".*did you mean "E-mail"'):
         bench.run("p", "k,E-mial,w\n1,a,b\n")
     assert bench.sql("SELECT count(*) FROM import_batches") == [(0,)]
 

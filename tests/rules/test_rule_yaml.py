@@ -99,7 +99,7 @@ def test_a_key_without_a_fit_unique_index_is_refused_with_the_statement_that_mak
 def test_a_deferrable_key_is_refused(workbench: Workbench) -> None:
     workbench.sql("CREATE TABLE t (k int PRIMARY KEY, v text UNIQUE DEFERRABLE)")
     workbench.pipeline("p", "target: {table: t, key: v, columns: {k: k, v: v}}")
-    with pytest.raises(ConfigError, match="key-index.*deferrable"):
+    with pytest.raises(ConfigError, match=r"key-index.*deferrable"):
         workbench.run("p", "k,v\n1,a\n")
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg2
+from psycopg2.sql import Composable
 
 from ri_declarative.manager import BatchManager
 from ri_declarative.records import BatchSummary, Item
@@ -32,7 +33,7 @@ class Workbench:
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
         return path
 
-    def sql(self, statement: str, parameters: Any = None) -> list[tuple[Any, ...]]:
+    def sql(self, statement: str | Composable, parameters: Any = None) -> list[tuple[Any, ...]]:
         """Run SQL in a transaction of its own; the rows, if there are any."""
         connection = psycopg2.connect(self.dsn)
         try:
