@@ -37,6 +37,8 @@ _CATEGORIES: Mapping[str, Category] = {
     "bytea": "bytea",
 }
 _INTEGER_BITS = {"int2": 16, "int4": 32, "int8": 64}
+# Ranges, multiranges and composites: their text holds texts of other types.
+_KINDS_WITH_PARTS = ("r", "m", "c")
 _FRACTION_TYPES = ("timestamp", "timestamptz", "time", "timetz")
 _KIND_OF_CATEGORY: Mapping[str, Kind] = {
     "integer": "integer",
@@ -63,15 +65,17 @@ _KIND_OF_SCHEMA_TYPE: Mapping[str, Kind] = {
 def column_type(column: Column) -> ColumnType:
     """What texts the column takes, as the mapping stage needs to know it."""
     if column.element is not None:
-        schema, name, labels = column.element
-        element = _simple(name, labels, typmod=column.typmod, text=f"{schema}.{name}")
+        name, kind, labels = column.element
+        element = _simple(name, kind, labels, typmod=column.typmod, text=name)
         return ColumnType("array", element=element, name=column.type_text)
-    return _simple(column.type_name, column.enum_labels, typmod=column.typmod, text=column.type_text)
+    return _simple(column.type_name, column.type_kind, column.enum_labels, typmod=column.typmod, text=column.type_text)
 
 
-def _simple(name: str, labels: tuple[str, ...], *, typmod: int, text: str) -> ColumnType:
+def _simple(name: str, kind: str, labels: tuple[str, ...], *, typmod: int, text: str) -> ColumnType:
     if labels:
         return ColumnType("enum", labels=labels, name=text)
+    if kind in _KINDS_WITH_PARTS:
+        return ColumnType("parts", name=text)
     found = ColumnType(_CATEGORIES.get(name, "other"), name=text)
     if name in _INTEGER_BITS:
         top = 2 ** (_INTEGER_BITS[name] - 1)

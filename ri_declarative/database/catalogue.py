@@ -7,11 +7,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, text
 
 from ri_declarative.database.queries import queries
+
+
+class Element(NamedTuple):
+    """The type of an array's elements, domains resolved."""
+
+    type_name: str
+    type_kind: str
+    enum_labels: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -27,7 +35,8 @@ class Column:
     not_null: bool
     domain: bool
     enum_labels: tuple[str, ...]  # empty: no enum
-    element: tuple[str, str, tuple[str, ...]] | None  # arrays: schema, name and enum labels of the element type
+    type_kind: str  # pg_type.typtype: b base, e enum, r range, m multirange, c composite
+    element: Element | None  # of an array
     default_sql: str | None  # SQL of the default, identity included; None: no default
     generated: bool  # cannot be written: generated, or identity ALWAYS
     nondeterministic: bool  # compares by a nondeterministic collation
@@ -173,13 +182,14 @@ def _column(row: dict[str, Any]) -> Column:
         default = f"pg_catalog.nextval('{sequence}'::pg_catalog.regclass)::pg_catalog.{row['type_name']}"
     element = None
     if row["element_name"]:
-        element = (row["element_schema"], row["element_name"], tuple(row["element_labels"] or ()))
+        element = Element(row["element_name"], row["element_kind"], tuple(row["element_labels"] or ()))
     return Column(
         name=row["name"],
         type_schema=row["type_schema"],
         type_name=row["type_name"],
         type_oid=row["type_oid"],
         type_text=row["type_text"],
+        type_kind=row["type_kind"],
         typmod=row["typmod"],
         not_null=row["not_null"],
         domain=row["domain"],

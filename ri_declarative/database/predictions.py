@@ -25,7 +25,13 @@ class Predictions:
     def __init__(self, plan: UpsertPlan) -> None:
         self._plan = plan
         self._value = {c.column.name: Identifier("q", f"v{k}") for k, c in enumerate(plan.columns)}
-        found = [*self._lookups_missing(), *self._nulls(), *self._checks_broken(), *self._parents_missing()]
+        found = [
+            *self._lookups_missing(),
+            *self._cut(),
+            *self._nulls(),
+            *self._checks_broken(),
+            *self._parents_missing(),
+        ]
         self.refusals = tuple(refusal for _, refusal in found)
         self._conditions = tuple(condition for condition, _ in found)
 
@@ -51,6 +57,19 @@ class Predictions:
             )
             for k, lookup in enumerate(self._plan.lookups)
             if lookup.fails
+        ]
+
+    def _cut(self) -> list[Prediction]:
+        """`interval day to hour` and `interval(0)` cut and round in silence; only the server can tell what."""
+        return [
+            (
+                SQL("{value} <> CAST({value} AS {type})").format(
+                    value=self._value[c.column.name], type=SQL(c.column.type_text)
+                ),
+                Refusal("field.scale", c.field, f"{c.column.type_text} would cut it", {"column": c.column.name}),
+            )
+            for c in self._plan.columns
+            if c.column.type_name == "interval" and c.column.typmod >= 0
         ]
 
     def _nulls(self) -> list[Prediction]:

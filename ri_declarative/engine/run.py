@@ -78,7 +78,7 @@ class Run:
                 writing = writer.submit(self._write, chunk, prepared)
             if writing is not None:
                 self._booked(writing.result())
-        return StopReason.MAX_FAILED if self.limits.exceeded(self.counts) else None
+        return None
 
     def _reason_to_stop(self) -> StopReason | None:
         if self.limits.exceeded(self.counts):

@@ -227,9 +227,18 @@ class ProjectSpec(Model):
     database: str | None = Field(
         default=None, description="A DSN or the name of a service; `${VAR}` is replaced from the environment."
     )
-    bookkeeping_schema: NonEmpty = Field(default="public", description="The schema of the bookkeeping tables.")
+    bookkeeping_schema: str = Field(
+        default="public", description="The schema of the bookkeeping tables."
+    )
     processors: list[NonEmpty] = Field(default=[], description="Packages with processor classes.")
     defaults: ProjectDefaults = Field(default=ProjectDefaults(), description="Defaults for all pipelines.")
+
+    @field_validator("bookkeeping_schema")
+    @classmethod
+    def _plain_name(cls, value: str) -> str:
+        if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", value):
+            raise ValueError("expected a name of a-z, 0-9 and _, 63 characters at most")
+        return value
 
 
 Schema = Mapping[str, Any]

@@ -25,9 +25,11 @@ Canonical = Callable[[Any], str]
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
 _HEX = re.compile(r"\\x(?:[0-9a-fA-F]{2})*")
-_BUILTIN_RANGE = re.compile(r"(?:int4|int8|num|date|ts|tstz)(?:multi)?range")
-# Of letters a canonical range has at most those of empty, of a timestamp's T and Z and of an exponent.
-_RANGE_WORD = re.compile(r"_|(?<![a-z])(?!(?:empty|[tze])(?![a-z]))[a-z]+")
+# Inputs of dates, times and numbers that are no plain values: PostgreSQL manual, 8.5.1.4 and 8.1.2; and 1_000, 0x1F.
+_WORD = re.compile(
+    r"(?<![a-z])(?:now|today|tomorrow|yesterday|epoch|allballs|infinity|nan|inf)(?![a-z])|[0-9]_[0-9]|(?<![a-z0-9])0[xob]",
+    re.I,
+)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _encode_json = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -155,17 +157,20 @@ def _array(column: ColumnType) -> Canonical:
     return array
 
 
-def _other(column: ColumnType) -> Canonical:
-    if not _BUILTIN_RANGE.fullmatch(column.name):
-        return plain_text
+def _parts(column: ColumnType) -> Canonical:
+    """Ranges and composites: words that mean a moment or no number must not reach the types inside."""
 
-    def built_in_range(value: Any) -> str:
+    def parts(value: Any) -> str:
         text = plain_text(value)
-        if _RANGE_WORD.search(text.lower()):
-            raise RefusedError("field.literal", f"expected a range ({column.name}) like [1,10), got {quoted(value)}")
+        if _WORD.search(text):
+            raise RefusedError("field.literal", f"expected plain values for {column.name}, got {quoted(value)}")
         return text
 
-    return built_in_range
+    return parts
+
+
+def _other(_: ColumnType) -> Canonical:
+    return plain_text
 
 
 def _array_literal(values: Sequence[Any], element: Canonical, *, nests: bool) -> str:
@@ -232,5 +237,6 @@ _MAKERS: dict[str, Callable[[ColumnType], Canonical]] = {
     "bytea": _bytea,
     "array": _array,
     "enum": _enum,
+    "parts": _parts,
     "other": _other,
 }

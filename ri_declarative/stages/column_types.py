@@ -21,6 +21,7 @@ Category = Literal[
     "bytea",
     "array",
     "enum",
+    "parts",
     "other",
 ]
 

@@ -11,12 +11,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from law_oracle import POLICIES, Policy
+from law_oracle import Policy
 from law_records import FORMATS, Sample, random_samples, rendered
 from support.workbench import Workbench
 
 from ri_declarative.records import BatchSummary, Progress
 
+POLICIES = [Policy(), Policy("update", "first"), Policy("ignore", "last"), Policy("error", "error")]
 _TABLES = """
     CREATE TABLE ref (id int PRIMARY KEY);
     INSERT INTO ref VALUES (1), (2);

@@ -2,60 +2,24 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-from pathlib import Path
-from typing import Any
+from itertools import pairwise
 
 import pytest
+from law_repairs import again, fixed, pipeline, table_and_pipeline
 from support.workbench import Workbench, csv_text
 
 from ri_declarative.manager import BatchManager
-from ri_declarative.records import BatchSummary, Item, ItemStatus
-
-_SCHEMA = "schema: {properties: {k: {type: integer}, v: {type: integer, minimum: 0}, w: {type: string}}}\n"
-
-
-def _pipeline(workbench: Workbench, *, on_duplicate: str = "last", on_conflict: str = "update", size: int = 4) -> None:
-    workbench.pipeline(
-        "p",
-        f"{_SCHEMA}target: {{table: t, key: k, columns: {{k: k, v: v, w: w}}, on_duplicate: {on_duplicate}, "
-        f"on_conflict: {on_conflict}}}\nchunk_size: {size}\n",
-    )
+from ri_declarative.records import Item, ItemStatus
 
 
 @pytest.fixture
 def bench(workbench: Workbench) -> Workbench:
-    """A workbench with the table."""
-    workbench.sql("CREATE TABLE t (k int PRIMARY KEY, v int CHECK (v < 900), w text)")
-    _pipeline(workbench)
-    return workbench
-
-
-def _again(manager: BatchManager, batch_id: str, **how: Any) -> BatchSummary:
-    new_id = manager.reprocess_batch(batch_id, **how)
-    assert new_id is not None
-    return manager.get_batch_summary(new_id)
+    """A workbench with the table and its pipeline."""
+    return table_and_pipeline(workbench)
 
 
 def _failed(manager: BatchManager, batch_id: str) -> list[Item]:
     return list(manager.iter_items(batch_id, status=ItemStatus.FAILED))
-
-
-def _fix(bench: Workbench, manager: BatchManager, batch_id: str, **values: dict[str, str]) -> Path:
-    """The exported file with these cells changed: values of `w` → cells."""
-    stream = io.StringIO(newline="")
-    manager.export_failed(batch_id, stream)
-    rows = list(csv.DictReader(io.StringIO(stream.getvalue(), newline="")))
-    for row in rows:
-        row |= values.get(row["w"], {})
-    out = io.StringIO(newline="")
-    # Everything quoted: csv leaves a lone CR unquoted, and readers then see two lines.
-    writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n", quoting=csv.QUOTE_ALL)
-    writer.writeheader()
-    writer.writerows(rows)
-    return bench.file("fix.csv", out.getvalue())
 
 
 _LINES = ["1,1,a", "2,x,b", "3,-1,c", "4,950,d", "5,5,e", "6,6", "1,2,f"]
@@ -64,11 +28,11 @@ _LINES = ["1,1,a", "2,x,b", "3,-1,c", "4,950,d", "5,5,e", "6,6", "1,2,f"]
 def test_a_reprocessed_item_keeps_its_place_and_names_its_parent(bench: Workbench) -> None:
     first = bench.run("p", csv_text("k,v,w", _LINES))
     with bench.manager() as manager:
-        second = _again(manager, first.batch_id)
-        third = _again(manager, second.batch_id)
+        second = again(manager, first.batch_id)
+        third = again(manager, second.batch_id)
         chains = [_failed(manager, batch.batch_id) for batch in (first, second, third)]
     assert [second.parent_batch_id, third.parent_batch_id] == [first.batch_id, second.batch_id]
-    for older, newer in zip(chains, chains[1:], strict=False):
+    for older, newer in pairwise(chains):
         assert [(item.index, item.line) for item in newer] == [(1, 3), (2, 4), (3, 5), (5, 7)]
         assert [item.parent_item_id for item in newer] == [item.item_id for item in older]
         assert [item.source_data for item in newer] == [item.source_data for item in older]
@@ -78,8 +42,8 @@ def test_a_reprocessed_item_keeps_its_place_and_names_its_parent(bench: Workbenc
 def test_the_first_batch_reprocessed_again_goes_on_from_the_newest_items(bench: Workbench) -> None:
     first = bench.run("p", csv_text("k,v,w", _LINES))
     with bench.manager() as manager:
-        second = _again(manager, first.batch_id)
-        third = _again(manager, first.batch_id)
+        second = again(manager, first.batch_id)
+        third = again(manager, first.batch_id)
         assert [item.parent_item_id for item in _failed(manager, third.batch_id)] == [
             item.item_id for item in _failed(manager, second.batch_id)
         ]
@@ -95,8 +59,8 @@ def test_reprocessing_without_failures_finds_nothing(bench: Workbench) -> None:
 def test_a_repaired_batch_leaves_nothing_to_do_and_an_empty_report(bench: Workbench) -> None:
     first = bench.run("p", csv_text("k,v,w", _LINES[:5]))
     with bench.manager() as manager:
-        fix = _fix(bench, manager, first.batch_id, b={"v": "2"}, c={"v": "3"}, d={"v": "4"})
-        second = _again(manager, first.batch_id, corrections=fix)
+        fix = fixed(bench, manager, first.batch_id, b={"v": "2"}, c={"v": "3"}, d={"v": "4"})
+        second = again(manager, first.batch_id, corrections=fix)
         assert (second.completed_items, second.failed_items, second.total_items) == (3, 0, 3)
         assert manager.reprocess_batch(first.batch_id) is None
         assert manager.reprocess_batch(second.batch_id) is None
@@ -108,7 +72,7 @@ def test_an_original_is_never_changed_by_its_correction(bench: Workbench) -> Non
     first = bench.run("p", csv_text("k,v,w", _LINES[:5]))
     before = bench.sql("SELECT i::text FROM import_batch_items i ORDER BY id")
     with bench.manager() as manager:
-        second = _again(manager, first.batch_id, corrections=_fix(bench, manager, first.batch_id, b={"v": "2"}))
+        second = again(manager, first.batch_id, corrections=fixed(bench, manager, first.batch_id, b={"v": "2"}))
         corrected = [item.metadata.get("corrected") for item in manager.iter_items(second.batch_id)]
         messages = " ".join(str(entry["message"]) for entry in manager.iter_logs(second.batch_id))
     assert corrected == [["v"], None, None]
@@ -122,10 +86,10 @@ def test_an_original_is_never_changed_by_its_correction(bench: Workbench) -> Non
 def test_only_the_records_that_the_repaired_file_names_are_taken(bench: Workbench) -> None:
     first = bench.run("p", csv_text("k,v,w", _LINES[:5]))
     with bench.manager() as manager:
-        fix = _fix(bench, manager, first.batch_id, c={"v": "3"})
+        fix = fixed(bench, manager, first.batch_id, c={"v": "3"})
         lines = fix.read_text().splitlines()
         fix.write_text("\n".join([lines[0], lines[2]]) + "\n")
-        second = _again(manager, first.batch_id, corrections=fix)
+        second = again(manager, first.batch_id, corrections=fix)
         assert [(item.index, item.status) for item in manager.iter_items(second.batch_id)] == [(2, "completed")]
         assert [item.index for item in manager.needs_attention(first.batch_id)] == [1, 3]
 
@@ -135,10 +99,10 @@ def test_only_the_records_that_the_repaired_file_names_are_taken(bench: Workbenc
 
 @pytest.mark.parametrize("size", [1, 3, 50])
 def test_a_repaired_record_does_not_overwrite_a_later_one_with_its_key(bench: Workbench, size: int) -> None:
-    _pipeline(bench, size=size)
+    pipeline(bench, size=size)
     first = bench.run("p", csv_text("k,v,w", ["7,-1,early", "8,1,other", "7,2,late"]))
     with bench.manager() as manager:
-        second = _again(manager, first.batch_id, corrections=_fix(bench, manager, first.batch_id, early={"v": "1"}))
+        second = again(manager, first.batch_id, corrections=fixed(bench, manager, first.batch_id, early={"v": "1"}))
         (item,) = manager.iter_items(second.batch_id)
         assert manager.reprocess_batch(first.batch_id) is None
     assert (item.status, item.line, [p.code for p in item.problems]) == ("skipped", 2, ["target.superseded"])
@@ -150,7 +114,7 @@ def test_a_repaired_record_does_not_overwrite_a_later_one_with_its_key(bench: Wo
 def test_a_repaired_record_overwrites_an_earlier_one_with_its_key(bench: Workbench) -> None:
     first = bench.run("p", csv_text("k,v,w", ["7,1,early", "7,-1,late"]))
     with bench.manager() as manager:
-        second = _again(manager, first.batch_id, corrections=_fix(bench, manager, first.batch_id, late={"v": "2"}))
+        second = again(manager, first.batch_id, corrections=fixed(bench, manager, first.batch_id, late={"v": "2"}))
     assert second.updated_items == 1
     assert bench.sql("SELECT * FROM t") == [(7, 2, "late")]
 
@@ -159,11 +123,11 @@ def test_a_later_record_completed_by_an_earlier_repair_stays(bench: Workbench) -
     """Line 3 is repaired first, then line 2 with the same key: three batches, one file."""
     first = bench.run("p", csv_text("k,v,w", ["7,-1,early", "7,-1,late"]))
     with bench.manager() as manager:
-        fix = _fix(bench, manager, first.batch_id, late={"v": "2"})
+        fix = fixed(bench, manager, first.batch_id, late={"v": "2"})
         lines = fix.read_text().splitlines()
         fix.write_text("\n".join([lines[0], lines[2]]) + "\n")
-        _again(manager, first.batch_id, corrections=fix)
-        second = _again(manager, first.batch_id, corrections=_fix(bench, manager, first.batch_id, early={"v": "1"}))
+        again(manager, first.batch_id, corrections=fix)
+        second = again(manager, first.batch_id, corrections=fixed(bench, manager, first.batch_id, early={"v": "1"}))
         (item,) = manager.iter_items(second.batch_id)
     assert [p.code for p in item.problems] == ["target.superseded"]
     assert bench.sql("SELECT * FROM t") == [(7, 2, "late")]
@@ -173,7 +137,7 @@ def test_another_file_in_between_does_not_make_a_record_superseded(bench: Workbe
     first = bench.run("p", csv_text("k,v,w", ["7,-1,early"]))
     bench.run("p", csv_text("k,v,w", ["1,1,x", "7,5,other file"]))
     with bench.manager() as manager:
-        second = _again(manager, first.batch_id, corrections=_fix(bench, manager, first.batch_id, early={"v": "1"}))
+        second = again(manager, first.batch_id, corrections=fixed(bench, manager, first.batch_id, early={"v": "1"}))
     assert second.updated_items == 1
     assert bench.sql("SELECT v FROM t WHERE k = 7") == [(1,)]
 
@@ -182,7 +146,7 @@ def test_all_items_again_changes_nothing_where_nothing_changed(bench: Workbench)
     first = bench.run("p", csv_text("k,v,w", _LINES))
     before = bench.sql("SELECT *, xmin::text FROM t ORDER BY k")
     with bench.manager() as manager:
-        second = _again(manager, first.batch_id, failed_items_only=False)
+        second = again(manager, first.batch_id, failed_items_only=False)
         items = list(manager.iter_items(second.batch_id))
     assert [item.index for item in items] == list(range(7))
     assert [item.status for item in items] == [
@@ -197,7 +161,7 @@ def test_all_items_again_after_the_pipeline_was_changed(bench: Workbench) -> Non
     path = bench.root / "pipelines/p.yaml"
     path.write_text(path.read_text().replace("minimum: 0", "minimum: -9"))
     with bench.manager() as manager:
-        second = _again(manager, first.batch_id, failed_items_only=False)
+        second = again(manager, first.batch_id, failed_items_only=False)
         recorded, now = manager.fingerprints(first.batch_id)
     assert (second.unchanged_items, second.inserted_items) == (2, 1)
     assert recorded != now
@@ -209,11 +173,11 @@ def test_all_items_again_after_the_pipeline_was_changed(bench: Workbench) -> Non
 @pytest.mark.parametrize("size", [1, 50])
 @pytest.mark.parametrize(("policy", "status"), [("first", "skipped"), ("error", "failed")])
 def test_the_first_valid_record_of_a_key_stays_first(bench: Workbench, policy: str, status: str, size: int) -> None:
-    _pipeline(bench, on_duplicate=policy, size=size)
+    pipeline(bench, on_duplicate=policy, size=size)
     first = bench.run("p", csv_text("k,v,w", ["7,-1,early", "7,2,late", "7,3,later"]))
     with bench.manager() as manager:
-        fix = _fix(bench, manager, first.batch_id, early={"v": "1"})
-        second = _again(manager, first.batch_id, corrections=fix)
+        fix = fixed(bench, manager, first.batch_id, early={"v": "1"})
+        second = again(manager, first.batch_id, corrections=fix)
         found = [item.status for item in manager.iter_items(second.batch_id)]
     assert [item.status for item in bench.items(first)] == ["failed", "completed", status]
     assert set(found) == {status}
@@ -222,40 +186,40 @@ def test_the_first_valid_record_of_a_key_stays_first(bench: Workbench, policy: s
 
 @pytest.mark.parametrize("policy", ["first", "error"])
 def test_a_record_that_the_database_refused_is_repaired_as_the_first_of_its_key(bench: Workbench, policy: str) -> None:
-    _pipeline(bench, on_duplicate=policy)
+    pipeline(bench, on_duplicate=policy)
     first = bench.run("p", csv_text("k,v,w", ["7,950,early", "7,2,late"]))
     assert bench.sql("SELECT * FROM t") == []
     with bench.manager() as manager:
-        fix = _fix(bench, manager, first.batch_id, early={"v": "1"})
+        fix = fixed(bench, manager, first.batch_id, early={"v": "1"})
         lines = fix.read_text().splitlines()
         fix.write_text("\n".join(lines[:2]) + "\n")
-        second = _again(manager, first.batch_id, corrections=fix)
+        second = again(manager, first.batch_id, corrections=fix)
     assert second.inserted_items == 1
     assert bench.sql("SELECT * FROM t") == [(7, 1, "early")]
 
 
 @pytest.mark.parametrize("policy", ["first", "error"])
 def test_a_repaired_key_is_judged_as_what_it_is_now(bench: Workbench, policy: str) -> None:
-    _pipeline(bench, on_duplicate=policy)
+    pipeline(bench, on_duplicate=policy)
     first = bench.run("p", csv_text("k,v,w", ["7,950,early", "8,2,other"]))
     with bench.manager() as manager:
         second = _again(
-            manager, first.batch_id, corrections=_fix(bench, manager, first.batch_id, early={"k": "9", "v": "1"})
+            manager, first.batch_id, corrections=fixed(bench, manager, first.batch_id, early={"k": "9", "v": "1"})
         )
         assert second.inserted_items == 1
-        third = _again(manager, second.batch_id, failed_items_only=False)
+        third = again(manager, second.batch_id, failed_items_only=False)
         assert [item.action for item in manager.iter_items(third.batch_id)] == ["unchanged"]
     assert bench.sql("SELECT k FROM t ORDER BY k") == [(8,), (9,)]
 
 
 @pytest.mark.parametrize("policy", ["ignore", "error"])
 def test_rows_of_the_same_lineage_did_not_exist_before_the_batch(bench: Workbench, policy: str) -> None:
-    _pipeline(bench, on_conflict=policy)
+    pipeline(bench, on_conflict=policy)
     bench.sql("INSERT INTO t VALUES (1, 1, 'old')")
     first = bench.run("p", csv_text("k,v,w", ["1,2,exists", "7,1,early", "7,-1,late"]))
     with bench.manager() as manager:
-        fix = _fix(bench, manager, first.batch_id, late={"v": "2"})
-        second = _again(manager, first.batch_id, corrections=fix)
+        fix = fixed(bench, manager, first.batch_id, late={"v": "2"})
+        second = again(manager, first.batch_id, corrections=fix)
         ends = [(item.index, item.action) for item in manager.iter_items(second.batch_id) if item.action]
     assert ends == [(2, "updated")]
     assert bench.sql("SELECT * FROM t ORDER BY k") == [(1, 1, "old"), (7, 2, "late")]
@@ -269,7 +233,7 @@ def test_dismissed_items_are_left_alone(bench: Workbench) -> None:
     with bench.manager() as manager:
         items = _failed(manager, first.batch_id)
         assert manager.dismiss(first.batch_id, [items[1].item_id], reason="test data") == 1
-        second = _again(manager, first.batch_id)
+        second = again(manager, first.batch_id)
         assert [item.index for item in _failed(manager, second.batch_id)] == [1, 3]
         assert manager.dismiss(second.batch_id) == 2
         assert manager.reprocess_batch(second.batch_id) is None
@@ -277,81 +241,3 @@ def test_dismissed_items_are_left_alone(bench: Workbench) -> None:
         assert list(manager.needs_attention(first.batch_id)) == []
     assert bench.sql("SELECT * FROM failed_imports_report") == []
     assert bench.sql("SELECT count(*) FROM import_batch_items WHERE status = 'failed'") == [(5,)]
-
-
-# ── values ───────────────────────────────────────────────────────────────────────────────────
-
-_CELLS = ["=1+1", "'=1+1", "+49", "-5", "@x", "\tx", "''", "'", "a\nb", "a\rb", 'say "hi"', " pad ", "007", "1.10", "null",
-          "é🗼", "a,b;c", "_ri_item", "\\N", "true"]  # fmt: skip
-
-
-def test_exported_cells_come_back_equal(bench: Workbench) -> None:
-    rows = [{"k": str(n), "v": "x", "w": cell} for n, cell in enumerate(_CELLS)]
-    out = io.StringIO(newline="")
-    writer = csv.DictWriter(out, ["k", "v", "w"], quoting=csv.QUOTE_ALL)
-    writer.writeheader()
-    writer.writerows(rows)
-    first = bench.run("p", out.getvalue())
-    with bench.manager() as manager:
-        # The cells of v are repaired, those of w come back as they were.
-        fix = _fix(bench, manager, first.batch_id, **{w: {"v": "1"} for w in _seen(manager, first.batch_id)})
-        second = _again(manager, first.batch_id, corrections=fix)
-        items = list(manager.iter_items(second.batch_id))
-    assert second.completed_items == len(_CELLS)
-    assert [item.source_data for item in items] == [{**row, "v": "1"} for row in rows]
-    assert [w for (w,) in bench.sql("SELECT w FROM t ORDER BY k")] == _CELLS
-
-
-def _seen(manager: BatchManager, batch_id: str) -> list[str]:
-    """The cells of w as they stand in the exported file."""
-    stream = io.StringIO(newline="")
-    manager.export_failed(batch_id, stream)
-    return [row["w"] for row in csv.DictReader(io.StringIO(stream.getvalue(), newline=""))]
-
-
-_TYPED: list[Any] = [
-    "12",
-    "true",
-    "null",
-    '"x"',
-    "",
-    "=1+1",
-    {"a": [1, None, "2"]},
-    [],
-    True,
-    12,
-    "[1]",
-    "007",
-    " 1",
-    "x\ny",
-]
-
-
-def test_exported_json_values_come_back_equal_in_value_and_type(workbench: Workbench) -> None:
-    workbench.sql("CREATE TABLE t (k int PRIMARY KEY, v int, w jsonb)")
-    workbench.pipeline(
-        "p",
-        "schema: {properties: {k: {type: integer}, v: {type: integer}, w: {}}}\n"
-        "target: {table: t, key: k, columns: {k: k, v: v, w: w}}\n",
-    )
-    records = [{"k": n, "v": "x", "w": value} for n, value in enumerate(_TYPED)] + [{"k": 99, "v": "x"}]
-    first = workbench.run("p", "".join(json.dumps(record) + "\n" for record in records), ending="jsonl")
-    assert first.failed_items == len(records)
-    with workbench.manager() as manager:
-        fix = _fix(workbench, manager, first.batch_id, **{w: {"v": "1"} for w in _seen(manager, first.batch_id)})
-        second = _again(manager, first.batch_id, corrections=fix)
-        items = list(manager.iter_items(second.batch_id))
-    assert [item.source_data for item in items] == [{**record, "v": 1} for record in records]
-    assert second.completed_items == len(records)
-    stored = [w for (w,) in workbench.sql("SELECT w FROM t ORDER BY k")]
-    assert stored == [*_TYPED, None]
-
-
-def test_an_unreadable_line_can_be_written_anew(bench: Workbench) -> None:
-    first = bench.run("p", csv_text("k,v,w", ["1,1,a", "2,2,b,one too many", "3,3,c"]))
-    with bench.manager() as manager:
-        fix = _fix(bench, manager, first.batch_id, **{"": {"k": "2", "v": "2", "w": "b"}})
-        second = _again(manager, first.batch_id, corrections=fix)
-        (item,) = manager.iter_items(second.batch_id)
-    assert (item.status, item.line, item.source_data) == ("completed", 3, {"k": "2", "v": "2", "w": "b"})
-    assert bench.sql("SELECT k FROM t ORDER BY k") == [(1,), (2,), (3,)]

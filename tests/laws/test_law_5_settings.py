@@ -28,8 +28,8 @@ _PIPELINE = """
     target:
       table: public.t
       key: at
-      columns: {at: at, local: local, day: day, clock: clock, zoned: zoned, took: took, f: f, r: r, b: b, amount: amount, w: w,
-                flag: flag, j: j, a: a}
+      columns: {at: at, local: local, day: day, clock: clock, zoned: zoned, took: took, f: f, r: r, b: b,
+                amount: amount, w: w, flag: flag, j: j, a: a}
       on_conflict: ignore
       on_duplicate: first
     chunk_size: 3
@@ -44,7 +44,10 @@ _ROWS = [
     r"0001-01-01T00:00:00Z;31.12.9999 23:59;31/12/9999;12:00;12:00:00Z;P3W;3;3;\x00;-1,25;first;f;null;[4.5]",
     r"2026-05-05T00:00:00+09:00;now;today;noon;00:00:00Z;P1D;NaN;1;\x;1,0;words;f;[];[3]",
 ]
-_READ = "SET datestyle = ISO; SET timezone = UTC; SET intervalstyle = postgres; SET bytea_output = hex; SET extra_float_digits = 1; "  # fmt: skip
+_READ = (
+    "SET datestyle = ISO; SET timezone = UTC; SET intervalstyle = postgres; SET bytea_output = hex; "
+    "SET extra_float_digits = 1; "
+)
 _RUN = """
 import sys
 from pathlib import Path

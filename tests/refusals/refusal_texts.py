@@ -18,7 +18,7 @@ def place(text: str, marked: str) -> tuple[str, int, int]:
 
 
 def refused(workbench: Workbench) -> RiError:
-    """What a run says that is refused before its first write; it left no batch and no item."""
+    """What a run says that is refused before its first write, with exit code 2."""
     with pytest.raises(RiError) as caught:
         workbench.run("p", "k,v\n1,a\n")
     assert caught.value.exit_code == 2

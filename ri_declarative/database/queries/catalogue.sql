@@ -30,12 +30,13 @@ LIMIT 5000;
 -- The columns of a relation, domains resolved to their base type.
 WITH RECURSIVE base AS (
     SELECT a.attnum, a.attname, a.atttypid AS typid, a.atttypmod AS typmod, a.attnotnull AS not_null,
-           a.attidentity, a.attgenerated, a.attcollation, false AS domain
+           a.attidentity, a.attgenerated, a.attcollation, false AS domain, NULL::text AS domain_default
     FROM pg_catalog.pg_attribute a
     WHERE a.attrelid = :oid AND a.attnum > 0 AND NOT a.attisdropped
   UNION ALL
     SELECT b.attnum, b.attname, t.typbasetype, t.typtypmod, b.not_null OR t.typnotnull,
-           b.attidentity, b.attgenerated, b.attcollation, true
+           b.attidentity, b.attgenerated, b.attcollation, true,
+           COALESCE(b.domain_default, pg_catalog.pg_get_expr(t.typdefaultbin, 0))
     FROM base b
     JOIN pg_catalog.pg_type t ON t.oid = b.typid
     WHERE t.typtype = 'd'
@@ -44,9 +45,9 @@ SELECT b.attnum AS number, b.attname AS name, b.typid AS type_oid, b.typmod, b.n
        tn.nspname AS type_schema, t.typname AS type_name, t.typtype AS type_kind, t.typcategory AS type_category,
        pg_catalog.format_type(b.typid, b.typmod) AS type_text,
        b.attidentity AS identity, b.attgenerated AS generated,
-       (SELECT pg_catalog.pg_get_expr(d.adbin, d.adrelid)
-        FROM pg_catalog.pg_attrdef d
-        WHERE d.adrelid = :oid AND d.adnum = b.attnum AND b.attgenerated = '') AS default_sql,
+       COALESCE((SELECT pg_catalog.pg_get_expr(d.adbin, d.adrelid)
+                 FROM pg_catalog.pg_attrdef d
+                 WHERE d.adrelid = :oid AND d.adnum = b.attnum AND b.attgenerated = ''), b.domain_default) AS default_sql,
        CASE WHEN b.attidentity <> ''
             THEN pg_catalog.pg_get_serial_sequence(
                      (SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname)
@@ -66,7 +67,16 @@ SELECT b.attnum AS number, b.attname AS name, b.typid AS type_oid, b.typmod, b.n
 FROM base b
 JOIN pg_catalog.pg_type t ON t.oid = b.typid AND t.typtype <> 'd'
 JOIN pg_catalog.pg_namespace tn ON tn.oid = t.typnamespace
-LEFT JOIN pg_catalog.pg_type et ON et.oid = t.typelem AND t.typcategory = 'A'
+LEFT JOIN LATERAL (
+    WITH RECURSIVE d AS (
+        SELECT e.oid, e.typtype, e.typbasetype FROM pg_catalog.pg_type e WHERE e.oid = t.typelem
+      UNION ALL
+        SELECT e.oid, e.typtype, e.typbasetype FROM d JOIN pg_catalog.pg_type e ON e.oid = d.typbasetype
+        WHERE d.typtype = 'd'
+    )
+    SELECT d.oid FROM d WHERE d.typtype <> 'd'
+) AS element ON t.typcategory = 'A'
+LEFT JOIN pg_catalog.pg_type et ON et.oid = element.oid
 LEFT JOIN pg_catalog.pg_namespace etn ON etn.oid = et.typnamespace
 ORDER BY b.attnum;
 
