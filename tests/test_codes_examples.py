@@ -105,7 +105,7 @@ PROBLEMS: dict[str, Callable[[], Problem]] = {
     "field.interval": lambda: column(ColumnType("interval", name="interval"), "2 days"),
     "field.json": lambda: cell("json", "{'a': 1}"),
     "field.length": lambda: column(TEXT3, "Deutschland"),
-    "field.literal": lambda: column(ColumnType("other", name="int4range"), "infinity"),
+    "field.literal": lambda: column(ColumnType("parts", name="int4range"), "infinity"),
     "field.nul": lambda: column(TEXT, "a\0"),
     "field.number": lambda: cell("number", "1.234,50"),
     "field.range": lambda: column(SMALLINT, 70_000),

@@ -159,7 +159,7 @@ FIELD = Group(
         on_record(
             "field.literal",
             cause="The text of a range is not canonical, for instance it uses a word like infinity.",
-            example='expected a range (int4range) like [1,10), got "infinity"',
+            example='expected plain values for int4range, got "infinity"',
             cure="Write the range with its bounds; leave a bound empty where there is none.",
         ),
         on_record(

@@ -67,6 +67,7 @@ class _Mapper:
         columns = [c for name, spec in self._pipeline.columns.items() if (c := self._column(name, spec)) is not None]
         self._check_relation()
         self._check_key()
+        self._check_defaults()
         self._check_unfilled({c.column.name for c in columns})
         if not self._found.findings:
             self._found.plan = self._plan(tuple(columns))
@@ -127,6 +128,8 @@ class _Mapper:
 
     def _constant(self, column: Column, spec: ColumnSpec) -> Constant | None:
         if spec.value is None:
+            if column.not_null:
+                self._find("invalid-value", f"{self._relation.label} says NOT NULL; give a value", column.name, "value")
             return Constant(None)
         try:
             return Constant(canonical(column_type(column))(spec.value))
@@ -223,6 +226,14 @@ class _Mapper:
             f"target.key: {self._relation.label} has no unique index on ({', '.join(key)}){near}; make one: {wanted}"
         )
         self._find_at("key-index", message, "target", "key")
+
+    def _check_defaults(self) -> None:
+        """A default may draw from a sequence that this role may not use."""
+        for column in self._relation.columns.values():
+            if column.denied_sequence:
+                sequence = f'sequence "{column.denied_sequence}", the default of {self._relation.label}.{column.name}'
+                message = f"role {self._role} may not use {sequence}"
+                self._find_at("privilege", f"target.table: {message}", "target", "table")
 
     def _check_unfilled(self, mapped: set[str]) -> None:
         """NOT NULL columns that nothing fills would refuse every new row; a trigger may fill them."""

@@ -39,6 +39,8 @@ class Column:
     element: Element | None  # of an array
     default_sql: str | None  # SQL of the default, identity included; None: no default
     generated: bool  # cannot be written: generated, or identity ALWAYS
+    denied_sequence: str | None  # of the default, that this role may not use
+    collation: tuple[str, str] | None  # schema and name, None: the database's or no collation
     nondeterministic: bool  # compares by a nondeterministic collation
     can_select: bool
     can_insert: bool
@@ -117,6 +119,11 @@ class Relation:
     def primary_key(self) -> tuple[str, ...]:
         """Columns of the primary key, in its order; empty when there is none."""
         return next((index.columns for index in self.indexes if index.is_primary), ())
+
+    def columns_of(self, constraint: str) -> tuple[str, ...]:
+        """The columns of a constraint or unique index, empty when there is none of that name."""
+        named: tuple[Check | ForeignKey | Index, ...] = (*self.checks, *self.foreign_keys, *self.indexes)
+        return next((found.columns for found in named if found.name == constraint), ())
 
     def key_index(self, columns: tuple[str, ...]) -> Index | None:
         """The unique index that stands behind exactly these columns, None when there is none."""
@@ -197,6 +204,8 @@ def _column(row: dict[str, Any]) -> Column:
         element=element,
         default_sql=default,
         generated=row["generated"] != "" or row["identity"] == "a",
+        denied_sequence=row["denied_sequence"],
+        collation=(row["collation_schema"], row["collation_name"]) if row["collation_name"] else None,
         nondeterministic=row["nondeterministic"],
         can_select=row["can_select"],
         can_insert=row["can_insert"],
@@ -215,7 +224,7 @@ def _check(row: dict[str, Any]) -> Check:
 def _foreign_key(row: dict[str, Any]) -> ForeignKey:
     return ForeignKey(
         name=row["name"],
-        columns=tuple(row["columns"]),
+        columns=tuple(row["columns"] or ()),
         schema=row["foreign_schema"],
         table=row["foreign_table"],
         foreign_columns=tuple(row["foreign_columns"]),

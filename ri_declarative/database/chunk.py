@@ -22,7 +22,7 @@ from psycopg2.sql import SQL, Composable, Identifier, Literal
 from ri_declarative.database.copy import copy_buffer
 from ri_declarative.database.duplicates import Duplicates
 from ri_declarative.database.plan import State, UpsertPlan
-from ri_declarative.database.sqlstate import Fault, fault_of, problem_code
+from ri_declarative.database.sqlstate import Fault, fault_of, problem_code, stopped_by
 from ri_declarative.database.upsert import STAGE, Upsert
 from ri_declarative.database.walk import Walk, Walked
 from ri_declarative.records import Action, Problem
@@ -65,6 +65,13 @@ class ChunkWriter:
         """One `Written` per row, in the order of `rows`, which is ascending by `n`. `isolate`: walk at once."""
         if not rows:
             return []
+        try:
+            return self._write_staged(cursor, rows, isolate=isolate)
+        except psycopg2.Error as error:
+            place = f"writing {self._plan.relation.label} as role {cursor.connection.info.user}"
+            raise stopped_by(error, place=place) from error
+
+    def _write_staged(self, cursor: Cursor, rows: Sequence[StagedRow], *, isolate: bool) -> list[Written]:
         self._stage(cursor, rows)
         numbers = [row.n for row in rows]
         sorted_out = self._duplicates.sort_out(cursor, {row.n: row.line for row in rows})
@@ -135,13 +142,20 @@ class ChunkWriter:
         if row.state is not None:
             return self._result(row.n, row.state, row.target_id)
         assert row.sqlstate is not None
-        column = self._plan.by_name.get(row.column or "")
-        named = {"constraint": row.constraint, "column": row.column, "table": row.table}
+        columns = self._columns_blamed(row)
+        named = {"constraint": row.constraint, "column": ", ".join(columns) or row.column, "table": row.table}
         details = {"sqlstate": row.sqlstate} | {key: value for key, value in named.items() if value}
-        problem = Problem(
-            problem_code(row.sqlstate), column.field if column else None, row.message or row.sqlstate, details
-        )
+        mapped = self._plan.by_name.get(columns[0]) if len(columns) == 1 else None
+        field = mapped.field if mapped else None
+        problem = Problem(problem_code(row.sqlstate), field, row.message or row.sqlstate, details)
         return Written(row.n, None, problem, False, None, None)
+
+    def _columns_blamed(self, row: Walked) -> tuple[str, ...]:
+        """The target's columns that the server means; none when it speaks of another table, like a trigger's."""
+        relation = self._plan.relation
+        if row.table and row.table != relation.name and relation.kind != "p":
+            return ()
+        return relation.columns_of(row.constraint or "") or ((row.column,) if row.column else ())
 
     def _result(self, n: int, state: str, target_id: str | None) -> Written:
         if state[0] == State.REFUSED.value:

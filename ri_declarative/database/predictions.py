@@ -123,8 +123,14 @@ class Predictions:
             checks=SQL(", ").join(
                 SQL("({}) AS {}").format(SQL(check.sql), Identifier(f"c{k}")) for k, check in enumerate(self._checks)
             ),
-            values=SQL(", ").join(SQL("{} AS {}").format(self._value[name], Identifier(name)) for name in used),
+            values=SQL(", ").join(SQL("{} AS {}").format(self._as_stored(name), Identifier(name)) for name in used),
         )
+
+    def _as_stored(self, name: str) -> Composed:
+        """The value with the column's length and scale, which a check may look at; it fits already."""
+        column = self._plan.by_name[name].column
+        value = SQL("CAST({} AS {})").format(self._value[name], SQL(column.type_text))
+        return value if column.collation is None else SQL("{} COLLATE {}").format(value, Identifier(*column.collation))
 
     @cached_property
     def _foreign_keys(self) -> tuple[ForeignKey, ...]:

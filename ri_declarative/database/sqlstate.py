@@ -72,8 +72,9 @@ SERVER_CLASSES = frozenset(
         "XX",
     ]
 )
-# 27: a trigger changed the row under the statement; 38: an external routine raised.
-RECORD_CLASSES = frozenset(("22", "23", "27", "38", "44", "P0"))
+# 09: a trigger action; 20: no branch of a CASE in a trigger; 27: a trigger changed the row under the statement;
+# 38: an external routine raised.
+RECORD_CLASSES = frozenset(("09", "20", "22", "23", "27", "38", "44", "P0"))
 PASSING_STATES = frozenset(("40001", "40P01", "55P03", "57014"))
 PIPELINE_CLASSES = frozenset(("42", "0A", "3D", "3F"))
 PIPELINE_STATES = frozenset(("55000", "25006"))
@@ -124,10 +125,13 @@ def problem_code(sqlstate: str) -> str:
     return "db.constraint" if sqlstate[:2] == "23" else "db.raised"
 
 
-def stopped_by(error: psycopg2.Error) -> RiError:
-    """The exception that ends the run, or sends the chunk back for another try, for a driver's error."""
+def stopped_by(error: psycopg2.Error, *, place: str | None = None) -> RiError:
+    """The exception that ends the run, or sends the chunk back for another try, for a driver's error.
+
+    `place` says where it met us: "writing public.customers as role app".
+    """
     state = error.pgcode
-    message = primary_message(error)
+    message = f"{place}: {primary_message(error)}" if place else primary_message(error)
     fault = fault_of(state)
     if fault is Fault.PASSING:
         return PassingFault("db.passing", f"{message} (SQLSTATE {state})")

@@ -340,7 +340,10 @@ def _names(names: Iterable[str]) -> Composed:
 def _cast(value: Composable, column: Column) -> Composed:
     if column.type_name == "money":  # its text form depends on lc_monetary
         value = SQL("CAST({} AS numeric)").format(value)
-    return SQL("CAST({} AS {})").format(value, Identifier(column.type_schema, column.type_name))
+    cast = SQL("CAST({} AS {})").format(value, Identifier(column.type_schema, column.type_name))
+    if column.collation is None:
+        return cast
+    return SQL("({} COLLATE {})").format(cast, Identifier(*column.collation))
 
 
 def _comparable(value: Composable, column: Column) -> Composable:

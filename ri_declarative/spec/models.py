@@ -227,9 +227,7 @@ class ProjectSpec(Model):
     database: str | None = Field(
         default=None, description="A DSN or the name of a service; `${VAR}` is replaced from the environment."
     )
-    bookkeeping_schema: str = Field(
-        default="public", description="The schema of the bookkeeping tables."
-    )
+    bookkeeping_schema: str = Field(default="public", description="The schema of the bookkeeping tables.")
     processors: list[NonEmpty] = Field(default=[], description="Packages with processor classes.")
     defaults: ProjectDefaults = Field(default=ProjectDefaults(), description="Defaults for all pipelines.")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-from typing import Any
 
 import pytest
 from law_repairs import again, cells_of_w, fixed, table_and_pipeline
@@ -39,22 +38,7 @@ def test_exported_cells_come_back_equal(bench: Workbench) -> None:
     assert [w for (w,) in bench.sql("SELECT w FROM t ORDER BY k")] == _CELLS
 
 
-_TYPED: list[Any] = [
-    "12",
-    "true",
-    "null",
-    '"x"',
-    "",
-    "=1+1",
-    {"a": [1, None, "2"]},
-    [],
-    True,
-    12,
-    "[1]",
-    "007",
-    " 1",
-    "x\ny",
-]
+_VALUES = ["12", "true", "null", '"x"', "", "=1+1", {"a": [1, None, "2"]}, [], True, 12, "[1]", "007", " 1", "x\ny"]
 
 
 def test_exported_json_values_come_back_equal_in_value_and_type(workbench: Workbench) -> None:
@@ -64,7 +48,7 @@ def test_exported_json_values_come_back_equal_in_value_and_type(workbench: Workb
         "schema: {properties: {k: {type: integer}, v: {type: integer}, w: {}}}\n"
         "target: {table: t, key: k, columns: {k: k, v: v, w: w}}\n",
     )
-    records = [{"k": n, "v": "x", "w": value} for n, value in enumerate(_TYPED)] + [{"k": 99, "v": "x"}]
+    records = [{"k": n, "v": "x", "w": value} for n, value in enumerate(_VALUES)] + [{"k": 99, "v": "x"}]
     first = workbench.run("p", "".join(json.dumps(record) + "\n" for record in records), ending="jsonl")
     assert first.failed_items == len(records)
     with workbench.manager() as manager:
@@ -74,7 +58,7 @@ def test_exported_json_values_come_back_equal_in_value_and_type(workbench: Workb
     assert [item.source_data for item in items] == [{**record, "v": 1} for record in records]
     assert second.completed_items == len(records)
     stored = [w for (w,) in workbench.sql("SELECT w FROM t ORDER BY k")]
-    assert stored == [*_TYPED, None]
+    assert stored == [*_VALUES, None]
 
 
 def test_an_unreadable_line_can_be_written_anew(bench: Workbench) -> None:

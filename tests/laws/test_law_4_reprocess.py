@@ -203,7 +203,7 @@ def test_a_repaired_key_is_judged_as_what_it_is_now(bench: Workbench, policy: st
     pipeline(bench, on_duplicate=policy)
     first = bench.run("p", csv_text("k,v,w", ["7,950,early", "8,2,other"]))
     with bench.manager() as manager:
-        second = _again(
+        second = again(
             manager, first.batch_id, corrections=fixed(bench, manager, first.batch_id, early={"k": "9", "v": "1"})
         )
         assert second.inserted_items == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from refusal_roles import connected_as, ordinary_role
+from refusals.refusal_roles import connected_as, ordinary_role
 from support.workbench import Workbench
 
 

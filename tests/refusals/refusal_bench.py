@@ -7,8 +7,8 @@ import dataclasses
 from collections.abc import Iterator, Set
 from pathlib import Path
 
-from refusal_causes import Cause
-from refusal_roles import connected_as, ordinary_role
+from refusals.refusal_causes import Cause
+from refusals.refusal_roles import connected_as, ordinary_role
 from support.postgres import Server
 from support.workbench import Workbench, csv_text
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
-from refusal_bench import Bench, open_bench
-from refusal_causes import BY_NAME, CAUSES, SECRET, Cause
+from refusals.refusal_bench import Bench, open_bench
+from refusals.refusal_causes import BY_NAME, CAUSES, SECRET, Cause
 from support.postgres import Server
 
 from ri_declarative.records import Item, ItemStatus

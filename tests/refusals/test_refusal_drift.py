@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from refusal_runs import Disturbance, kept, prepare, run_keys
+from refusals.refusal_runs import Disturbance, kept, prepare, run_keys
 from support.workbench import Workbench
 
 from ri_declarative.errors import LostOwnership, StoppedError

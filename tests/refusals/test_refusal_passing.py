@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 
 import psycopg2
 import pytest
-from refusal_causes import trigger
-from refusal_runs import kept, prepare, run_keys
+from refusals.refusal_causes import trigger
+from refusals.refusal_runs import kept, prepare, run_keys
 from support.embedded import eventually
 from support.workbench import Workbench
 

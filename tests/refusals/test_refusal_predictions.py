@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import pytest
-from refusal_causes import BY_NAME, raising, trigger
+from refusals.refusal_causes import BY_NAME, raising, trigger
 from support.workbench import Workbench, csv_text
 
 PIPELINE = """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import pytest
-from refusal_texts import diagnosed, place
+from refusals.refusal_texts import diagnosed, place
 from support.workbench import Workbench
 
 PIPELINE = """

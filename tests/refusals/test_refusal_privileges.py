@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from refusal_texts import assert_nothing_was_booked, diagnosed, place, refused
+from refusals.refusal_texts import assert_nothing_was_booked, diagnosed, place, refused
 from support.workbench import Workbench
 
 from ri_declarative.errors import DatabaseError

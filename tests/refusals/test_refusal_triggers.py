@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from refusal_causes import trigger
+from refusals.refusal_causes import trigger
 from support.workbench import Workbench, csv_text
 
 from ri_declarative.records import BatchSummary

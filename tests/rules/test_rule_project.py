@@ -82,7 +82,14 @@ def test_a_mistake_in_ri_yaml_is_told_with_its_place(bench: Workbench) -> None:
         bench.run("p", "k,v\n1,a\n")
 
 
-@pytest.mark.parametrize("schema", ["books", "The Books", 'x"; DROP TABLE y; --', "%s {} :a"])
+@pytest.mark.parametrize("schema", ["The Books", 'x"; DROP TABLE y; --', "%s {} :a", "x" * 64])
+def test_the_schema_of_the_books_has_a_plain_name(bench: Workbench, schema: str) -> None:
+    bench.file("ri.yaml", f"bookkeeping_schema: '{schema}'\n")
+    with pytest.raises(ConfigError, match="bookkeeping_schema: expected a name of a-z"):
+        bench.manager()
+
+
+@pytest.mark.parametrize("schema", ["books", "select", "_2"])
 def test_the_books_live_in_the_schema_that_ri_yaml_names(bench: Workbench, schema: str) -> None:
     bench.file("ri.yaml", f"bookkeeping_schema: '{schema}'\n")
     bench.pipeline("p", TARGET + "chunk_size: 2\n")

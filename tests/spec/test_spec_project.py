@@ -56,6 +56,7 @@ def test_every_finding_about_ri_yaml_comes_at_once(write: Write, tmp_path: Path)
         (1, 1, "unknown-key"),
         (2, 14, "yaml-ambiguous"),
         (3, 1, "invalid-value"),
+        (3, 1, "invalid-value"),
         (5, 12, "unknown-key"),
         (5, 28, "unknown-key"),
         (6, 12, "invalid-value"),

@@ -30,7 +30,7 @@ LIMIT 5000;
 -- The columns of a relation, domains resolved to their base type.
 WITH RECURSIVE base AS (
     SELECT a.attnum, a.attname, a.atttypid AS typid, a.atttypmod AS typmod, a.attnotnull AS not_null,
-           a.attidentity, a.attgenerated, a.attcollation, false AS domain, NULL::text AS domain_default
+           a.attidentity, a.attgenerated, a.attcollation, false AS domain, NULL::text COLLATE "C" AS domain_default
     FROM pg_catalog.pg_attribute a
     WHERE a.attrelid = :oid AND a.attnum > 0 AND NOT a.attisdropped
   UNION ALL
@@ -54,8 +54,14 @@ SELECT b.attnum AS number, b.attname AS name, b.typid AS type_oid, b.typmod, b.n
                       FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
                       WHERE c.oid = :oid), b.attname)
        END AS identity_sequence,
-       COALESCE((SELECT NOT c.collisdeterministic FROM pg_catalog.pg_collation c WHERE c.oid = b.attcollation), false)
-           AS nondeterministic,
+       co.collname AS collation_name, con.nspname AS collation_schema,
+       COALESCE(NOT co.collisdeterministic, false) AS nondeterministic,
+       (SELECT min(s.relname) FROM pg_catalog.pg_attrdef d
+                   JOIN pg_catalog.pg_depend r ON r.classid = 'pg_catalog.pg_attrdef'::regclass AND r.objid = d.oid
+                   JOIN pg_catalog.pg_class s ON r.refclassid = 'pg_catalog.pg_class'::regclass AND s.oid = r.refobjid
+                   WHERE d.adrelid = :oid AND d.adnum = b.attnum
+                     AND CASE WHEN s.relkind = 'S' THEN NOT pg_catalog.has_sequence_privilege(s.oid, 'USAGE, UPDATE')
+                         ELSE false END) AS denied_sequence,
        (SELECT pg_catalog.array_agg(e.enumlabel ORDER BY e.enumsortorder)
         FROM pg_catalog.pg_enum e WHERE e.enumtypid = t.oid)::text[] AS labels,
        et.typname AS element_name, etn.nspname AS element_schema, et.typtype AS element_kind,
@@ -67,6 +73,8 @@ SELECT b.attnum AS number, b.attname AS name, b.typid AS type_oid, b.typmod, b.n
 FROM base b
 JOIN pg_catalog.pg_type t ON t.oid = b.typid AND t.typtype <> 'd'
 JOIN pg_catalog.pg_namespace tn ON tn.oid = t.typnamespace
+LEFT JOIN pg_catalog.pg_collation co ON co.oid = b.attcollation AND co.collname <> 'default'
+LEFT JOIN pg_catalog.pg_namespace con ON con.oid = co.collnamespace
 LEFT JOIN LATERAL (
     WITH RECURSIVE d AS (
         SELECT e.oid, e.typtype, e.typbasetype FROM pg_catalog.pg_type e WHERE e.oid = t.typelem
@@ -97,7 +105,8 @@ ORDER BY ic.relname;
 -- name: constraints
 -- Check and foreign key constraints of a table; columns by name, in the constraint's order.
 SELECT c.conname AS name, c.contype AS kind, c.convalidated AS validated, c.condeferrable AS deferrable,
-       (SELECT pg_catalog.array_agg(a.attname ORDER BY k.place)
+       -- a constraint over the whole row has the number 0 among its columns: it has no list of them
+       (SELECT CASE WHEN 0 = ANY (c.conkey) THEN NULL ELSE pg_catalog.array_agg(a.attname ORDER BY k.place) END
         FROM pg_catalog.unnest(c.conkey) WITH ORDINALITY AS k (number, place)
         JOIN pg_catalog.pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.number)::text[] AS columns,
        CASE WHEN c.contype = 'c' THEN pg_catalog.pg_get_expr(c.conbin, c.conrelid) END AS check_sql,
@@ -113,6 +122,7 @@ FROM pg_catalog.pg_constraint c
 LEFT JOIN pg_catalog.pg_class fc ON fc.oid = c.confrelid
 LEFT JOIN pg_catalog.pg_namespace fn ON fn.oid = fc.relnamespace
 WHERE c.conrelid = :oid AND c.contype IN ('c', 'f')
+  AND COALESCE(pg_catalog.to_jsonb(c) ->> 'conenforced', 'true') = 'true'
 ORDER BY c.conname;
 
 -- name: triggers
