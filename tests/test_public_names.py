@@ -2,10 +2,30 @@
 
 import ri_declarative
 
-PUBLIC_NAMES = """
-Action BatchManager BatchStatus BatchSummary ConfigError DatabaseError ImportContext Item ItemStatus LostOwnership
-Outcome PassingFault Problem ProblemGroup Processor Progress Record RiError SourceError StopReason StoppedError UsageError
-""".split()
+PUBLIC_NAMES = [
+    "Action",
+    "BatchManager",
+    "BatchStatus",
+    "BatchSummary",
+    "ConfigError",
+    "DatabaseError",
+    "ImportContext",
+    "Item",
+    "ItemStatus",
+    "LostOwnership",
+    "Outcome",
+    "PassingFault",
+    "Problem",
+    "ProblemGroup",
+    "Processor",
+    "Progress",
+    "Record",
+    "RiError",
+    "SourceError",
+    "StopReason",
+    "StoppedError",
+    "UsageError",
+]
 
 
 def test_the_public_names_are_these() -> None:

@@ -6,6 +6,7 @@ import sys
 from types import ModuleType
 
 import pytest
+
 from cli.scripted_batches import ScriptedManager
 
 

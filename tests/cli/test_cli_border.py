@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from cli.scripted_batches import ScriptedManager, batch
 
+from cli.scripted_batches import ScriptedManager, batch
 from ri_declarative.cli.main import main
 from ri_declarative.errors import ConfigError, DatabaseError, Diagnostic, Position, SourceError, StoppedError
 from ri_declarative.records import BatchStatus, StopReason

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from cli.scripted_batches import BATCH, ScriptedManager, failed_item
 
+from cli.scripted_batches import BATCH, ScriptedManager, failed_item
 from ri_declarative.cli.main import main
 
 Manager = type[ScriptedManager]

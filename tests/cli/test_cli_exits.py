@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from cli.scripted_batches import batch
 
+from cli.scripted_batches import batch
 from ri_declarative.cli import exits
 from ri_declarative.records import BatchStatus, StopReason
 

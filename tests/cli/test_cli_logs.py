@@ -4,8 +4,8 @@ import logging
 from collections.abc import Iterator
 
 import pytest
-from cli.scripted_batches import ScriptedManager, batch
 
+from cli.scripted_batches import ScriptedManager, batch
 from ri_declarative.cli.main import main
 
 LOGGER = logging.getLogger("ri_declarative")

@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 
 from cli.scripted_batches import BATCH, batch, failed_item
-
 from ri_declarative.cli import shapes
 from ri_declarative.cli.output import json_text
 from ri_declarative.records import BatchStatus, StopReason

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from cli.scripted_batches import batch
-
 from ri_declarative.cli import texts
 from ri_declarative.records import BatchStatus, ItemStatus, ProblemGroup, StopReason
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from ri_declarative.database import binaries
-from ri_declarative.database.binaries import Binaries, find_binaries, reachable_by
-from ri_declarative.database.server_user import run_tool, server_user
+from ri_declarative.database.embedded import binaries
+from ri_declarative.database.embedded.binaries import Binaries, find_binaries, reachable_by
+from ri_declarative.database.embedded.server_user import run_tool, server_user
 from ri_declarative.errors import DatabaseError
 
 

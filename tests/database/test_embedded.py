@@ -22,8 +22,7 @@ from support.embedded import (
     temporary_project,
 )
 
-from ri_declarative.database import home, locks
-from ri_declarative.database.embedded import attach, start, status, stop
+from ri_declarative.database.embedded import attach, home, locks, start, status, stop
 from ri_declarative.errors import DatabaseError
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")

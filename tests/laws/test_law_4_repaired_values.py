@@ -17,8 +17,10 @@ def bench(workbench: Workbench) -> Workbench:
     return table_and_pipeline(workbench)
 
 
-_CELLS = ["=1+1", "'=1+1", "+49", "-5", "@x", "\tx", "''", "'", "a\nb", "a\rb", 'say "hi"', " pad ", "007", "1.10", "null",
-          "é🗼", "a,b;c", "_ri_item", "\\N", "true"]  # fmt: skip
+_CELLS = [
+    *("=1+1", "'=1+1", "+49", "-5", "@x", "\tx", "''", "'", "a\nb", "a\rb", 'say "hi"', " pad ", "007", "1.10"),
+    *("null", "é🗼", "a,b;c", "_ri_item", "\\N", "true"),
+]
 
 
 def test_exported_cells_come_back_equal(bench: Workbench) -> None:

@@ -13,7 +13,7 @@ from law_runs import Case, compare, ends_of, run
 from support.workbench import Workbench
 
 POLICY_SAMPLE = [Policy(), Policy("update", "first"), Policy("ignore", "last"), Policy("error", "error")]
-SIZES = (3, 40)
+SIZES = (7, 60)
 INTEGERS = "{properties: {k: {type: integer}, u: {type: integer}, v: {type: integer}}}"
 
 
@@ -95,7 +95,7 @@ CASES = {
 }
 
 
-def _random(rng: random.Random, count: int = 80) -> list[Sample]:
+def _random(rng: random.Random, count: int = 60) -> list[Sample]:
     return [
         Sample({"k": str(rng.randint(1, 20)), "u": rng.choice([None, *map(str, range(1, 20))]), "v": rng.choice("123")})
         for _ in range(count)

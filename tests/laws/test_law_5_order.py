@@ -105,7 +105,7 @@ def test_chunk_sizes_give_what_one_at_a_time_gives(workbench: Workbench, kind: s
     seed = f"{kind}-{policy}"
     turn = PAIRS.index((kind, policy))
     workbench.sql("CREATE EXTENSION IF NOT EXISTS citext")
-    samples = random_samples(random.Random(seed), KINDS[kind].spellings, 160)
+    samples = random_samples(random.Random(seed), KINDS[kind].spellings, 110)
     compare(workbench, KINDS[kind].case(), samples, format=FORMATS[turn % 3], policy=policy, sizes=SIZES, seed=seed)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from refusals.refusal_roles import connected_as, ordinary_role
 from support.workbench import Workbench
+
+from refusals.refusal_roles import connected_as, ordinary_role
 
 
 @pytest.fixture

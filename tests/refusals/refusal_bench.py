@@ -7,11 +7,11 @@ import dataclasses
 from collections.abc import Iterator, Set
 from pathlib import Path
 
-from refusals.refusal_causes import Cause
-from refusals.refusal_roles import connected_as, ordinary_role
 from support.postgres import Server
 from support.workbench import Workbench, csv_text
 
+from refusals.refusal_causes import Cause
+from refusals.refusal_roles import connected_as, ordinary_role
 from ri_declarative.records import BatchSummary
 
 

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
-from refusals.refusal_bench import Bench, open_bench
-from refusals.refusal_causes import BY_NAME, CAUSES, SECRET, Cause
 from support.postgres import Server
 
+from refusals.refusal_bench import Bench, open_bench
+from refusals.refusal_causes import BY_NAME, CAUSES, SECRET, Cause
 from ri_declarative.records import Item, ItemStatus
 
 ROWS = 60

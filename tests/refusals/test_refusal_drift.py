@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from refusals.refusal_runs import Disturbance, kept, prepare, run_keys
 from support.workbench import Workbench
 
+from refusals.refusal_runs import Disturbance, kept, prepare, run_keys
 from ri_declarative.errors import LostOwnership, StoppedError
 from ri_declarative.records import BatchStatus, StopReason
 

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 
 import psycopg2
 import pytest
-from refusals.refusal_causes import trigger
-from refusals.refusal_runs import kept, prepare, run_keys
 from support.embedded import eventually
 from support.workbench import Workbench
 
+from refusals.refusal_causes import trigger
+from refusals.refusal_runs import kept, prepare, run_keys
 from ri_declarative.engine import run as engine
 from ri_declarative.errors import PassingFault, StoppedError
 from ri_declarative.records import BatchStatus, StopReason

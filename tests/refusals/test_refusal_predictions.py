@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import pytest
-from refusals.refusal_causes import BY_NAME, raising, trigger
 from support.workbench import Workbench, csv_text
+
+from refusals.refusal_causes import BY_NAME, raising, trigger
 
 PIPELINE = """
 target:

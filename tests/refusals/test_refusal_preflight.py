@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import pytest
-from refusals.refusal_texts import diagnosed, place
 from support.workbench import Workbench
+
+from refusals.refusal_texts import diagnosed, place
 
 PIPELINE = """
 target:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from refusals.refusal_texts import assert_nothing_was_booked, diagnosed, place, refused
 from support.workbench import Workbench
 
+from refusals.refusal_texts import assert_nothing_was_booked, diagnosed, place, refused
 from ri_declarative.errors import DatabaseError
 
 PIPELINE = """

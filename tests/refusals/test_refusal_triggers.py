@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from refusals.refusal_causes import trigger
 from support.workbench import Workbench, csv_text
 
+from refusals.refusal_causes import trigger
 from ri_declarative.records import BatchSummary
 
 PIPELINE = "target: {{table: t, key: k, columns: {{k: k, v: v}}, {more}}}\nchunk_size: {size}\n"

@@ -12,9 +12,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from ri_declarative.database import home
-from ri_declarative.database.cluster import halt
-from ri_declarative.database.home import cluster_of, find_home
+from ri_declarative.database.embedded import home
+from ri_declarative.database.embedded.cluster import halt
+from ri_declarative.database.embedded.home import cluster_of, find_home
 
 # The tests' interpreter may be below /root: nobody may read it all the same, and is nobody in all else.
 AS_NOBODY = (

@@ -21,8 +21,8 @@ import psycopg2
 from psycopg2 import sql
 from support.template import prepare_template
 
-from ri_declarative.database.cluster import SETTINGS, ensure_running, halt
-from ri_declarative.database.home import cluster_of
+from ri_declarative.database.embedded.cluster import SETTINGS, ensure_running, halt
+from ri_declarative.database.embedded.home import cluster_of
 
 TEMPLATE = "ri_test_template"
 

@@ -18,9 +18,9 @@ from typing import NamedTuple, Self
 
 import psycopg2
 
-from ri_declarative.database import locks, postmaster
-from ri_declarative.database.cluster import connects, ensure_running, halt
-from ri_declarative.database.home import (
+from ri_declarative.database.embedded import locks, postmaster
+from ri_declarative.database.embedded.cluster import connects, ensure_running, halt
+from ri_declarative.database.embedded.home import (
     KEEP,
     START_LOCK,
     USERS_LOCK,
@@ -30,8 +30,8 @@ from ri_declarative.database.home import (
     make_home,
     readable_errors,
 )
-from ri_declarative.database.postmaster import PORT, SUPERUSER, Cluster
-from ri_declarative.database.server_user import current_user, spawn_detached
+from ri_declarative.database.embedded.postmaster import PORT, SUPERUSER, Cluster
+from ri_declarative.database.embedded.server_user import current_user, spawn_detached
 from ri_declarative.errors import DatabaseError
 
 DATABASE = "ri"
@@ -194,7 +194,7 @@ def _ensure_watcher(home: Path) -> None:
     log = os.open(cluster_of(home).log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
         if locks.try_lock(lock):
-            module = "ri_declarative.database.watcher"
+            module = "ri_declarative.database.embedded.watcher"
             command: list[str | Path] = [sys.executable, "-P", "-m", module, home, str(lock), str(_idle_s())]
             spawn_detached(command, current_user(), log=log, keep=[lock], environment=_watcher_environment())
     finally:

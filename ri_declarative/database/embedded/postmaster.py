@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ri_declarative.database.server_user import ServerUser, is_private
+from ri_declarative.database.embedded.server_user import ServerUser, is_private
 
 PORT = 5432  # a file name's part only: nothing listens on TCP
 SUPERUSER = "ri"

@@ -1,4 +1,4 @@
-"""The process that stops an embedded server which nobody uses: `python -m ri_declarative.database.watcher`.
+"""The process that stops an embedded server which nobody uses: `python -m ri_declarative.database.embedded.watcher`.
 
 Started detached, together with the server; holds the watcher lock as long as it lives, and ends after the
 server. Used is: an `ri` holds the users' lock, or somebody is connected, or `ri db start` said to keep it.
@@ -15,9 +15,9 @@ from pathlib import Path
 
 import psycopg2
 
-from ri_declarative.database import locks
-from ri_declarative.database.cluster import halt
-from ri_declarative.database.home import KEEP, SERVER_LOCK, START_LOCK, USERS_LOCK, WATCHER_LOCK, cluster_of
+from ri_declarative.database.embedded import locks
+from ri_declarative.database.embedded.cluster import halt
+from ri_declarative.database.embedded.home import KEEP, SERVER_LOCK, START_LOCK, USERS_LOCK, WATCHER_LOCK, cluster_of
 from ri_declarative.errors import DatabaseError
 
 LONGEST_POLL_S = 5.0

