@@ -3,7 +3,7 @@
 A name in a script that an e-mail address cannot hold carries its Latin spelling behind a slash.
 """
 
-# ruff: noqa: RUF001 (the dotless i belongs to Turkish names)
+
 
 from __future__ import annotations
 
