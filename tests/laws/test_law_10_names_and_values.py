@@ -15,6 +15,8 @@ from law_names import NAMES, VALUES, quoted
 from support.postgres import Server
 from support.workbench import Workbench
 
+from ri_declarative.errors import ConfigError
+
 
 @pytest.fixture(scope="module")
 def shared_database(server: Server) -> Iterator[str]:
@@ -99,8 +101,8 @@ def test_a_name_is_only_a_name_in_the_walk_and_in_key_hashes(shared: Workbench, 
     assert [row[0] for row in shared.sql(select)] == [1, 5, 6, 7, 200]
 
 
-@pytest.mark.parametrize("name", ["ri books", "%s", ":a", "{}", 'x"y'])
-def test_the_books_may_live_in_a_schema_of_any_name(workbench: Workbench, name: str) -> None:
+@pytest.mark.parametrize("name", ["ri_books", "select", "x" * 63])
+def test_the_books_may_live_in_a_schema_of_their_own(workbench: Workbench, name: str) -> None:
     workbench.file("ri.yaml", json.dumps({"bookkeeping_schema": name}))
     workbench.sql(f"CREATE SCHEMA {quoted(name)}; CREATE TABLE t (k int PRIMARY KEY)")
     workbench.pipeline("p", "target: {table: t, key: k, columns: {k: k}, on_duplicate: first}")
@@ -111,6 +113,14 @@ def test_the_books_may_live_in_a_schema_of_any_name(workbench: Workbench, name: 
     assert workbench.sql("SELECT count(*) FROM import_batches") == [(0,)]
     with workbench.manager() as manager:
         assert manager.reprocess_batch(batch.batch_id) is not None
+
+
+@pytest.mark.parametrize("name", ["ri books", "%s", ":a", "{}", 'x"y', "x" * 64])
+def test_a_schema_for_the_books_has_a_plain_name(workbench: Workbench, name: str) -> None:
+    """It stands in SQL that is not made by the driver, so that no other name is let in."""
+    workbench.file("ri.yaml", json.dumps({"bookkeeping_schema": name}))
+    with pytest.raises(ConfigError, match="bookkeeping_schema"), workbench.manager() as manager:
+        manager.migrate()
 
 
 @pytest.mark.parametrize("walk", [False, True], ids=["set", "walk"])
