@@ -23,5 +23,5 @@ def did_you_mean(word: str, candidates: Iterable[str]) -> str:
     >>> did_you_mean("emial", ["email", "name"])
     '; did you mean "email"?'
     """
-    found = nearest(word, candidates)
+    found = nearest(word, (candidate for candidate in candidates if candidate != word))
     return f'; did you mean "{found}"?' if found else ""

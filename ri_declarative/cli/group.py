@@ -9,7 +9,8 @@ import click
 from ri_declarative.cli.options import diagnostics
 from ri_declarative.words import did_you_mean
 
-COMMANDS = ("run", "reprocess", "status", "errors", "db")  # in the order of a day's work; each is a module here
+# In the order of a day's work; each is a module here.
+COMMANDS = ("init", "list", "run", "reprocess", "status", "errors", "db", "doctor", "completion")
 
 EPILOG = """\b
 Examples:

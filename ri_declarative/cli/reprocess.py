@@ -25,7 +25,7 @@ Examples:
 
 @click.command("reprocess", epilog=EPILOG, short_help="Take the failed records of a batch again.")
 @click.argument("batch")
-@click.option("--all", "all_items", is_flag=True, help="Every record that is not completed, not only the failed ones.")
+@click.option("--all", "all_items", is_flag=True, help="Every record, the completed ones too, not only the failed.")
 @click.option(
     "--from",
     "corrections",

@@ -98,9 +98,9 @@ class Duplicates:
     def _groups(self, cursor: Cursor, numbers: list[int]) -> list[list[int]]:
         keys = SQL(", ").join(self._upsert.key_names())
         cursor.execute(
-            SQL("SELECT array_agg(k.n) FROM ({}) AS k WHERE ({}) IS NOT NULL GROUP BY {} HAVING count(*) > 1").format(
-                self._keys(numbers), SQL("ROW({})").format(keys), keys
-            )
+            SQL(
+                "SELECT pg_catalog.array_agg(k.n) FROM ({}) AS k WHERE ({}) IS NOT NULL GROUP BY {} HAVING pg_catalog.count(*) > 1"
+            ).format(self._keys(numbers), SQL("ROW({})").format(keys), keys)
         )
         return sorted(sorted(numbers) for (numbers,) in cursor.fetchall())
 
@@ -147,15 +147,17 @@ class Duplicates:
         """128 bits that agree with the key's equality; the text's where the type has no hash of its own."""
         if self._plan.hashed_key:
             parts = [
-                SQL("hash_array_extended(ARRAY[k.{}], {})").format(name, Literal(seed))
+                SQL("pg_catalog.hash_array_extended(ARRAY[k.{}], CAST({} AS int8))").format(name, Literal(seed))
                 for name in self._upsert.key_names()
                 for seed in (0, 1)
             ]
         else:
-            parts = [SQL("quote_literal(CAST(k.{} AS text))").format(name) for name in self._upsert.key_names()]
+            parts = [
+                SQL("pg_catalog.quote_literal(CAST(k.{} AS text))").format(name) for name in self._upsert.key_names()
+            ]
         keys = SQL(", ").join(SQL("k.{}").format(name) for name in self._upsert.key_names())
         return SQL(
-            "SELECT k.n, CASE WHEN ROW({}) IS NOT NULL THEN md5(concat_ws(',', {})) END AS key_hash FROM ({}) AS k"
+            "SELECT k.n, CASE WHEN ROW({}) IS NOT NULL THEN pg_catalog.md5(pg_catalog.concat_ws(',', {})) END AS key_hash FROM ({}) AS k"
         ).format(keys, SQL(", ").join(parts), self._upsert.keys_statement())
 
     def _met(self, cursor: Cursor) -> dict[int, list[Met]]:
@@ -202,7 +204,7 @@ class Duplicates:
         """Repairing line 7 never overwrites line 9, which came later and was completed."""
         cursor.execute(
             SQL(
-                "SELECT f.n, max(i.item_index), max(i.source_line) FROM ({}) AS f JOIN {} AS i "
+                "SELECT f.n, pg_catalog.max(i.item_index), pg_catalog.max(i.source_line) FROM ({}) AS f JOIN {} AS i "
                 "ON i.batch_id = ANY ({}) AND i.status = 'completed' AND i.target_id = f.target_id "
                 "AND i.item_index > f.n GROUP BY f.n"
             ).format(self._upsert.found_statement(), self._items, _uuids(self._lineage.batch_ids))

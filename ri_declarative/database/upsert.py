@@ -49,7 +49,7 @@ class RunFacts:
         """SQL of one fact; `item_id` and `line` differ per row."""
         if name == "item_id":
             prefix = Literal(self.batch_id[:28])
-            return SQL("CAST({} || lpad(to_hex(s.n), 8, '0') AS uuid)").format(prefix)
+            return SQL("CAST({} || pg_catalog.lpad(pg_catalog.to_hex(s.n), 8, '0') AS uuid)").format(prefix)
         if name == "line":
             return SQL("s.line")
         return Literal(str(getattr(self, name)))
@@ -74,7 +74,7 @@ class Upsert:
             SQL("i.{} = {}").format(alias, names[name])
             for name, alias in zip(self.plan.key, self.key_names(), strict=True)
         )
-        return SQL("{}\nUNION ALL SELECT -1, CAST((SELECT count(*) FROM i) AS text), NULL").format(
+        return SQL("{}\nUNION ALL SELECT -1, CAST((SELECT pg_catalog.count(*) FROM i) AS text), NULL").format(
             self._statement(source, matches)
         )
 
@@ -323,7 +323,7 @@ class Upsert:
         names = [Identifier(alias, name) for name in self._ident]
         if len(names) == 1:
             return SQL("CAST({} AS text)").format(names[0])
-        values = SQL("CAST(jsonb_build_array({}) AS text)").format(SQL(", ").join(names))
+        values = SQL("CAST(pg_catalog.jsonb_build_array({}) AS text)").format(SQL(", ").join(names))
         return SQL("CASE WHEN {} IS NOT NULL THEN {} END").format(names[0], values)
 
     def _names_in_m(self) -> dict[str, Identifier]:

@@ -118,7 +118,7 @@ class Walk:
         classes = Literal([*sorted(RECORD_CLASSES), "21"])
         states = Literal(["54000", "42501"] if plan.relation.row_security else ["54000"])
         return SQL(
-            "left(ri_sqlstate, 2) = ANY ({}) OR ri_sqlstate = ANY ({}) OR left(ri_sqlstate, 2) <> ALL ({})"
+            "pg_catalog.substr(ri_sqlstate, 1, 2) = ANY ({}) OR ri_sqlstate = ANY ({}) OR pg_catalog.substr(ri_sqlstate, 1, 2) <> ALL ({})"
         ).format(classes, states, Literal(sorted(SERVER_CLASSES)))
 
 

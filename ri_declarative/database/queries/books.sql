@@ -1,7 +1,7 @@
 -- name: batches
 -- Batches, newest first.
-SELECT b.*, EXTRACT(EPOCH FROM COALESCE(b.completed_at, clock_timestamp()) - b.started_at)::double precision AS duration_s,
-       (SELECT count(*) FROM {schema}.import_batch_items i WHERE i.batch_id = b.id AND i.status = 'pending') AS pending
+SELECT b.*, EXTRACT(EPOCH FROM COALESCE(b.completed_at, pg_catalog.clock_timestamp()) - b.started_at)::double precision AS duration_s,
+       (SELECT pg_catalog.count(*) FROM {schema}.import_batch_items i WHERE i.batch_id = b.id AND i.status = 'pending') AS pending
 FROM {schema}.import_batches b
 WHERE (CAST(:id AS uuid) IS NULL OR b.id = CAST(:id AS uuid))
   AND (CAST(:batch_type AS text) IS NULL OR b.batch_type = CAST(:batch_type AS text))
@@ -19,13 +19,13 @@ SELECT id::text FROM {schema}.import_batches ORDER BY created_at DESC, id LIMIT 
 -- name: problem_groups
 -- The problems of a batch by status, code and field, biggest first, each with its first example.
 SELECT g.code, g.field, g.status, g.count, e.source_line AS example_line, e.message AS example_message
-FROM (SELECT p ->> 'code' AS code, p ->> 'field' AS field, i.status, count(*) AS count, min(i.item_index) AS first
-      FROM {schema}.import_batch_items i CROSS JOIN LATERAL jsonb_array_elements(i.problems) AS p
+FROM (SELECT p ->> 'code' AS code, p ->> 'field' AS field, i.status, pg_catalog.count(*) AS count, pg_catalog.min(i.item_index) AS first
+      FROM {schema}.import_batch_items i CROSS JOIN LATERAL pg_catalog.jsonb_array_elements(i.problems) AS p
       WHERE i.batch_id = CAST(:batch_id AS uuid) AND i.status IN ('failed', 'skipped')
       GROUP BY 1, 2, 3) AS g
 CROSS JOIN LATERAL (
       SELECT i.source_line, p ->> 'message' AS message
-      FROM {schema}.import_batch_items i CROSS JOIN LATERAL jsonb_array_elements(i.problems) AS p
+      FROM {schema}.import_batch_items i CROSS JOIN LATERAL pg_catalog.jsonb_array_elements(i.problems) AS p
       WHERE i.batch_id = CAST(:batch_id AS uuid) AND i.item_index = g.first
         AND p ->> 'code' = g.code AND p ->> 'field' IS NOT DISTINCT FROM g.field
       LIMIT 1) AS e
@@ -63,7 +63,7 @@ SELECT i.*, i.source_data::text AS source_text
 FROM chain
 JOIN {schema}.import_batch_items i
   ON i.id = chain.id AND i.item_index = chain.item_index
- AND i.batch_id = CAST(substr(chain.id::text, 1, 28) || '00000000' AS uuid)
+ AND i.batch_id = CAST(pg_catalog.substr(chain.id::text, 1, 28) || '00000000' AS uuid)
 WHERE NOT EXISTS (SELECT FROM {schema}.import_batch_items c WHERE c.parent_item_id = i.id)
   AND (:all_items OR (i.status = 'failed' AND (i.metadata -> 'dismissed') IS NULL))
   AND (CAST(:items AS text[]) IS NULL OR i.id::text = ANY (CAST(:items AS text[])))

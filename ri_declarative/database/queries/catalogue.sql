@@ -56,7 +56,7 @@ SELECT b.attnum AS number, b.attname AS name, b.typid AS type_oid, b.typmod, b.n
        END AS identity_sequence,
        co.collname AS collation_name, con.nspname AS collation_schema,
        COALESCE(NOT co.collisdeterministic, false) AS nondeterministic,
-       (SELECT min(s.relname) FROM pg_catalog.pg_attrdef d
+       (SELECT pg_catalog.min(s.relname) FROM pg_catalog.pg_attrdef d
                    JOIN pg_catalog.pg_depend r ON r.classid = 'pg_catalog.pg_attrdef'::regclass AND r.objid = d.oid
                    JOIN pg_catalog.pg_class s ON r.refclassid = 'pg_catalog.pg_class'::regclass AND s.oid = r.refobjid
                    WHERE d.adrelid = :oid AND d.adnum = b.attnum
@@ -127,8 +127,8 @@ ORDER BY c.conname;
 
 -- name: triggers
 -- What users' triggers can do to a row: rewrite it before it is stored, or judge across rows.
-SELECT COALESCE(bool_or(t.tgtype & 2 = 2 AND t.tgtype & 1 = 1 AND t.tgtype & 20 > 0), false) AS before_row,
-       COALESCE(bool_or(t.tgconstraint <> 0), false) AS constraint_trigger
+SELECT COALESCE(pg_catalog.bool_or(t.tgtype & 2 = 2 AND t.tgtype & 1 = 1 AND t.tgtype & 20 > 0), false) AS before_row,
+       COALESCE(pg_catalog.bool_or(t.tgconstraint <> 0), false) AS constraint_trigger
 FROM pg_catalog.pg_trigger t
 WHERE t.tgrelid = ANY (
           SELECT :oid ::oid
@@ -148,8 +148,8 @@ SELECT EXISTS (
 -- name: readiness
 -- What this role and server allow, asked before anything is read.
 SELECT current_user AS role, pg_catalog.pg_is_in_recovery() AS standby,
-       current_setting('transaction_read_only') = 'on' AS read_only,
-       pg_catalog.has_database_privilege(current_database(), 'TEMP') AS may_temp,
+       pg_catalog.current_setting('transaction_read_only') = 'on' AS read_only,
+       pg_catalog.has_database_privilege(pg_catalog.current_database(), 'TEMP') AS may_temp,
        (SELECT pg_catalog.array_agg(p.verb || ' on ' || p.name)
         FROM (SELECT t.name, v.verb
               FROM (VALUES ('import_batches'), ('import_batch_items'), ('import_logs')) AS t (name)

@@ -1,10 +1,12 @@
 -- name: begin_settings
 -- What a transaction of ours relies on; the session's own search path stays, users' triggers need it.
-SELECT set_config('search_path', concat_ws(', ', NULLIF(current_setting('search_path'), ''), 'pg_temp'), true),
-       set_config('DateStyle', 'ISO, YMD', true), set_config('TimeZone', 'UTC', true),
-       set_config('IntervalStyle', 'postgres', true), set_config('extra_float_digits', '1', true),
-       set_config('bytea_output', 'hex', true), set_config('array_nulls', 'on', true),
-       set_config('transform_null_equals', 'off', true), set_config('xmloption', 'content', true);
+SELECT pg_catalog.set_config('search_path', pg_catalog.concat_ws(', ', NULLIF(pg_catalog.current_setting('search_path'), ''), 'pg_temp'), true),
+       pg_catalog.set_config('DateStyle', 'ISO, YMD', true), pg_catalog.set_config('TimeZone', 'UTC', true),
+       pg_catalog.set_config('IntervalStyle', 'postgres', true), pg_catalog.set_config('extra_float_digits', '1', true),
+       pg_catalog.set_config('bytea_output', 'hex', true), pg_catalog.set_config('array_nulls', 'on', true),
+       pg_catalog.set_config('transform_null_equals', 'off', true), pg_catalog.set_config('xmloption', 'content', true),
+       pg_catalog.set_config('quote_all_identifiers', 'off', true),
+       pg_catalog.set_config('standard_conforming_strings', 'on', true);
 
 -- name: create_batch
 -- A new batch that works already, owned by :token.
@@ -14,8 +16,8 @@ INSERT INTO {schema}.import_batches
 VALUES
     (CAST(:id AS uuid), :batch_type, 'processing', CAST(:source_info AS jsonb), CAST(:metadata AS jsonb), :fingerprint,
      CAST(:parent_batch_id AS uuid), 0, :claim_to, 1, CAST(:token AS uuid),
-     clock_timestamp() + make_interval(secs => :lease_s), clock_timestamp())
-RETURNING to_char(started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') AS started_at;
+     pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => :lease_s), pg_catalog.clock_timestamp())
+RETURNING pg_catalog.to_char(started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') AS started_at;
 
 -- name: advance
 -- The fence: books a chunk and claims the next one, only for the owner and only once.
@@ -23,7 +25,7 @@ UPDATE {schema}.import_batches
 SET next_index = :new_index, claim_from = :new_index, claim_to = :claim_to, claim_attempts = 1,
     completed = completed + :completed, failed = failed + :failed, skipped = skipped + :skipped,
     inserted = inserted + :inserted, updated = updated + :updated, unchanged = unchanged + :unchanged,
-    lease_expires_at = clock_timestamp() + make_interval(secs => :lease_s)
+    lease_expires_at = pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => :lease_s)
 WHERE id = CAST(:id AS uuid) AND lease_token = CAST(:token AS uuid) AND next_index = :old_index
   AND status = 'processing';
 
@@ -34,7 +36,7 @@ SET status = :status, stop_reason = :stop_reason, error_message = :error_message
     total = CASE WHEN :ended THEN completed + failed + skipped END,
     source_info = source_info || CAST(:source_info AS jsonb),
     claim_from = NULL, claim_to = NULL, lease_token = NULL, lease_expires_at = NULL,
-    completed_at = clock_timestamp()
+    completed_at = pg_catalog.clock_timestamp()
 WHERE id = CAST(:id AS uuid) AND lease_token = CAST(:token AS uuid) AND status = 'processing';
 
 -- name: log
@@ -45,7 +47,7 @@ VALUES (CAST(:batch_id AS uuid), CAST(:item_id AS uuid), :log_level, :message, C
 -- name: dismiss
 -- Failed items that need no attention any more: named ones, or all of the batch.
 UPDATE {schema}.import_batch_items i
-SET metadata = COALESCE(i.metadata, '{{}}') || jsonb_build_object('dismissed', jsonb_strip_nulls(jsonb_build_object(
-        'at', to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), 'reason', CAST(:reason AS text))))
+SET metadata = COALESCE(i.metadata, '{{}}') || pg_catalog.jsonb_build_object('dismissed', pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
+        'at', pg_catalog.to_char(pg_catalog.clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), 'reason', CAST(:reason AS text))))
 WHERE i.batch_id = CAST(:batch_id AS uuid) AND i.status = 'failed' AND (i.metadata -> 'dismissed') IS NULL
   AND (CAST(:items AS text[]) IS NULL OR i.id::text = ANY (CAST(:items AS text[])));
