@@ -15,6 +15,7 @@ Imports nothing of ours.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import NamedTuple
 
 
@@ -68,16 +69,24 @@ class Position(NamedTuple):
     column: int
 
 
+class Severity(StrEnum):
+    """Whether a finding forbids a run."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
 class Diagnostic(NamedTuple):
     """One finding about a file that a person wrote."""
 
     position: Position
     code: str
     message: str  # "target.columns.emial: public.customers has no column …; did you mean …?"
+    severity: Severity = Severity.ERROR
 
     def __str__(self) -> str:
         path, line, column = self.position
-        return f"{path}:{line}:{column}: error[{self.code}] {self.message}"
+        return f"{path}:{line}:{column}: {self.severity}[{self.code}] {self.message}"
 
 
 class ConfigError(RiError):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from ri_declarative.cli import exits, options, output, shapes, texts
+from ri_declarative.cli import completing, exits, options, output, shapes, texts
 from ri_declarative.cli.session import opened
 from ri_declarative.errors import UsageError
 from ri_declarative.records import Item
@@ -38,7 +38,7 @@ _LAYOUT: dict[str, tuple[str, ...]] = {"numbers": ("line",), "texts": ("field", 
 
 
 @click.command("errors", epilog=EPILOG, short_help="Show the failed records, export or dismiss them.")
-@click.argument("batch")
+@click.argument("batch", shell_complete=completing.batches)
 @click.option(
     "--limit",
     metavar="N",
@@ -46,7 +46,11 @@ _LAYOUT: dict[str, tuple[str, ...]] = {"numbers": ("line",), "texts": ("field", 
     help="Items to show; 0: all. [default: 20 on a terminal, else all]",
 )
 @click.option(
-    "--csv", "csv_file", metavar="FILE", help="Write the failed records to FILE (-: stdout), ready to be repaired."
+    "--csv",
+    "csv_file",
+    metavar="FILE",
+    shell_complete=completing.files,
+    help="Write the failed records to FILE (-: stdout), ready to be repaired.",
 )
 @click.option("--force", is_flag=True, help="With --csv: overwrite FILE.")
 @click.option("--dismiss", is_flag=True, help="Mark the failed records as needing no attention.")
@@ -169,19 +173,32 @@ def _export(manager: BatchManager, batch_id: str, file: str, *, force: bool, as_
 def _new_file(path: Path, *, force: bool) -> Iterator[TextIO]:
     """A text file that appears under its name only when it is complete.
 
-    An existing one may hold an hour of repair work: it is replaced only with `force`.
+    An existing one may hold an hour of repair work: it is replaced only with `force`. What is no file but a device
+    or a pipe (/dev/stdout, `>(gzip > fix.csv.gz)`) is written to, and never replaced.
     """
-    if path.exists() and not force:
-        raise UsageError("file-exists", f"{path} exists", hint="name another file, or overwrite it with --force")
+    try:
+        if path.exists() and not path.is_file():
+            with path.open("w", encoding="utf-8", newline="") as stream:
+                yield stream
+            return
+        if path.exists() and not force:
+            raise UsageError("file-exists", f"{path} exists", hint="name another file, or overwrite it with --force")
+        with _replacing(path.resolve()) as stream:  # of a link, what it leads to
+            yield stream
+    except OSError as error:
+        raise UsageError("file-not-written", f"cannot write {path}: {error.strerror}") from error
+
+
+@contextlib.contextmanager
+def _replacing(path: Path) -> Iterator[TextIO]:
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with unfinished.open("x", encoding="utf-8", newline="") as stream:
             yield stream
         unfinished.replace(path)
-    except OSError as error:
-        raise UsageError("file-not-written", f"cannot write {path}: {error.strerror}") from error
     finally:
-        unfinished.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            unfinished.unlink(missing_ok=True)
 
 
 def _dismiss(

@@ -10,7 +10,7 @@ from ri_declarative.cli import output
 from ri_declarative.errors import ConfigError, RiError, StoppedError, UsageError
 
 
-def report(error: RiError, *, as_json: bool) -> int:
+def report(error: RiError, *, as_json: bool = False) -> int:
     """The error's exit code, after telling of it."""
     output.note(printable_lines(str(error)))
     if as_json:

@@ -40,7 +40,8 @@ def command(folder: str, as_json: bool) -> int:
     Files that are there already are kept as they are.
     """
     root = Path(folder)
-    made, kept = [], []
+    made: list[str] = []
+    kept: list[str] = []
     for name, text in _files():
         (made if _write_new(root / name, text) else kept).append(name)
     steps = _next_steps()

@@ -10,6 +10,10 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import click
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -35,12 +39,12 @@ def _guarded(words: list[str], *, own_process: bool) -> int:
 
     from ri_declarative.cli import failures, output
     from ri_declarative.cli.group import cli
-    from ri_declarative.errors import RiError
+    from ri_declarative.errors import RiError, UsageError
 
     if own_process:
         output.never_fail_to_encode()
         if "_RI_COMPLETE" in os.environ:  # the shell asks for completions
-            cli.main(words, prog_name="ri")
+            return _completions(cli, words)
     as_json = _has(words, "--json")
     try:
         # not cli.main(): it turns a signal into Abort without its number, and a broken pipe into exit 1
@@ -59,12 +63,24 @@ def _guarded(words: list[str], *, own_process: bool) -> int:
         output.silence()
         return 0
     except Exception as error:
-        if isinstance(error, BrokenPipeError) and any(_has(words, flag) for flag in ("--help", "-h", "--version")):
+        if isinstance(error, OSError) and any(_has(words, flag) for flag in ("--help", "-h", "--version")):
             output.silence()  # click printed these
-            return 0
+            if isinstance(error, BrokenPipeError):
+                return 0
+            return failures.report(UsageError("file-not-written", f"cannot write to stdout: {error.strerror}"))
         debug = _has(words, "--debug") or os.environ.get("RI_DEBUG", "") not in ("", "0")
         return failures.report_unexpected(error, as_json=as_json, debug=debug)
     return code if isinstance(code, int) else 0
+
+
+def _completions(cli: click.Group, words: list[str]) -> int:
+    """Whatever goes wrong, nothing is printed into the line that a person is typing."""
+    try:
+        cli.main(words, prog_name="ri")
+    except SystemExit as done:
+        return done.code if isinstance(done.code, int) else 0
+    except Exception:
+        return 1
 
 
 def _has(words: list[str], flag: str) -> bool:

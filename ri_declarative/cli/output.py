@@ -11,9 +11,17 @@ import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from io import TextIOWrapper
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
+
+from ri_declarative.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_GAP = 2  # between columns
+_LEAST_TEXT = 10  # a column of text is not folded to less
 
 # Cc: controls and ANSI escapes; Cf: bidi overrides and other invisible marks; Cs: lone surrogates; Zl, Zp: line breaks
 _UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
@@ -46,11 +54,14 @@ class ReaderGoneError(Exception):
 
 @contextlib.contextmanager
 def stdout_is_read() -> Iterator[None]:
-    """A block whose broken pipes are those of stdout."""
+    """A block whose broken pipes and full disks are those of stdout."""
     try:
         yield
     except BrokenPipeError as error:
         raise ReaderGoneError from error
+    except OSError as error:
+        silence()
+        raise UsageError("file-not-written", f"cannot write to stdout: {error.strerror}") from error
 
 
 def say(text: str = "", *, end: str = "\n") -> None:
@@ -145,14 +156,49 @@ def _laid_out(
     headers: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Sequence[str], texts: Sequence[str]
 ) -> None:
     from rich.console import Console
+
+    cells = [tuple(map(printable, row)) for row in rows]
+    console = Console(markup=False, highlight=False, emoji=False)
+    fits = _least_width(headers, cells, texts=texts) <= console.width
+    with stdout_is_read():
+        console.print(_ruled(headers, cells, numbers=numbers, texts=texts) if fits else _stacked(headers, cells))
+
+
+def _least_width(headers: Sequence[str], rows: Sequence[Sequence[str]], *, texts: Sequence[str]) -> int:
+    """Columns of the screen that a table needs: numbers and ids whole, texts folded as far as they can be read."""
+    from rich.cells import cell_len
+
+    widths = [max(map(cell_len, column)) for column in zip(headers, *rows, strict=True)]
+    least = [min(w, _LEAST_TEXT) if h in texts else w for h, w in zip(headers, widths, strict=True)]
+    return sum(least) + _GAP * (len(headers) - 1)
+
+
+def _ruled(
+    headers: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: Sequence[str], texts: Sequence[str]
+) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    ruled = Table(box=None, pad_edge=False, header_style="bold")
+    ruled = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
     for header in headers:
         justify: Literal["left", "right"] = "right" if header in numbers else "left"
         ruled.add_column(header, justify=justify, overflow="fold", no_wrap=header not in texts)
     for row in rows:
-        ruled.add_row(*(Text(printable(cell)) for cell in row))
-    with stdout_is_read():
-        Console(markup=False, highlight=False, emoji=False).print(ruled)
+        ruled.add_row(*map(Text, row))
+    return ruled
+
+
+def _stacked(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """One cell a line, for a screen on which the columns do not fit beside each other."""
+    from rich.table import Table
+    from rich.text import Text
+
+    stacked = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), show_header=False)
+    stacked.add_column(style="bold", no_wrap=True)
+    stacked.add_column(overflow="fold")
+    for number, row in enumerate(rows):
+        if number:
+            stacked.add_row("", "")
+        for header, cell in zip(headers, row, strict=True):
+            stacked.add_row(header, Text(cell))
+    return stacked

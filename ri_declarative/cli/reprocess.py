@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ri_declarative.cli import exits, options, output, progress, shapes, texts
+from ri_declarative.cli import completing, exits, options, output, progress, shapes, texts
 from ri_declarative.cli.options import Manner
 from ri_declarative.cli.run import finished, naming_the_batch
 from ri_declarative.cli.session import opened
@@ -24,7 +24,7 @@ Examples:
 
 
 @click.command("reprocess", epilog=EPILOG, short_help="Take the failed records of a batch again.")
-@click.argument("batch")
+@click.argument("batch", shell_complete=completing.batches)
 @click.option("--all", "all_items", is_flag=True, help="Every record, the completed ones too, not only the failed.")
 @click.option(
     "--from",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ri_declarative.cli import exits, failures, options, output, progress, shapes, texts
+from ri_declarative.cli import completing, exits, failures, options, output, progress, shapes, texts
 from ri_declarative.cli.options import Manner
 from ri_declarative.cli.session import opened
 from ri_declarative.cli.signals import StopFlag
@@ -27,8 +27,8 @@ Examples:
 
 
 @click.command("run", epilog=EPILOG, short_help="Import files with a pipeline.")
-@click.argument("pipeline")
-@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+@click.argument("pipeline", shell_complete=completing.pipelines)
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, shell_complete=completing.files)
 @options.database
 @options.json
 @options.quiet

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ri_declarative.records import BatchSummary, Item, ProblemGroup
+
+if TYPE_CHECKING:
+    from ri_declarative.manager.overview import LastBatches, PipelineOverview
 
 # Keys of source_info that callers may see in every batch object.
 _SOURCE_KEYS = ("name", "size", "sha256")
@@ -43,6 +46,28 @@ def batches(summaries: Iterable[BatchSummary], database: str) -> dict[str, Any]:
     """`ri.batches/1`: newest first, without their problems."""
     listed = [{**_batch(s, database), **_times(s)} for s in summaries]
     return {"schema": "ri.batches/1", "database": database, "batches": listed}
+
+
+def pipelines(found: Iterable[PipelineOverview], last: LastBatches | None) -> dict[str, Any]:
+    """`ri.list/1`; `last` is None when no database answered."""
+    listed = [
+        {
+            "name": one.name,
+            "description": one.description,
+            "format": one.source_format,
+            "target": one.target,
+            "errors": len(one.diagnostics),
+            "last_batch": _last(last.batches[one.name]) if last and one.name in last.batches else None,
+        }
+        for one in found
+    ]
+    return {"schema": "ri.list/1", "database": last.database if last else None, "pipelines": listed}
+
+
+def _last(summary: BatchSummary) -> dict[str, Any]:
+    batch = _batch(summary, "")
+    left_out = ("pipeline", "database")
+    return {key: value for key, value in batch.items() if key not in left_out} | _times(summary)
 
 
 def item(kept: Item) -> dict[str, Any]:

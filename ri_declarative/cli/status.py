@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
 
-from ri_declarative.cli import exits, options, output, shapes, texts
+from ri_declarative.cli import completing, exits, options, output, shapes, texts
 from ri_declarative.cli.session import opened
 from ri_declarative.errors import UsageError
 from ri_declarative.records import BatchSummary
@@ -28,11 +27,11 @@ _TEXTS = ("pipeline", "source", "status")
 
 
 @click.command("status", epilog=EPILOG)
-@click.argument("batch", required=False)
+@click.argument("batch", required=False, shell_complete=completing.batches)
 @click.option(
     "--limit", metavar="N", type=click.IntRange(min=1), default=20, show_default=True, help="Batches to list."
 )
-@click.option("--pipeline", metavar="NAME", help="Only batches of this pipeline.")
+@click.option("--pipeline", metavar="NAME", shell_complete=completing.pipelines, help="Only batches of this pipeline.")
 @options.database
 @options.json
 @options.diagnostics
@@ -69,16 +68,9 @@ def _row(summary: BatchSummary) -> tuple[str, ...]:
         str(summary.source_info.get("name") or "-"),
         texts.state(summary),
         *("-" if count is None else str(count) for count in counts),
-        _started(summary.started_at),
+        texts.when(summary.started_at, on_terminal=output.on_terminal()),
         texts.duration(summary.duration_s),
     )
-
-
-def _started(at: datetime | None) -> str:
-    if at is None:
-        return "-"
-    local = at.astimezone()
-    return f"{local:%b %d %H:%M}" if output.on_terminal() else local.isoformat(timespec="seconds")
 
 
 def _show(manager: BatchManager, batch_id: str, *, as_json: bool) -> None:

@@ -62,6 +62,14 @@ def moment(at: datetime | None) -> str:
     return at.astimezone().strftime("%Y-%m-%d %H:%M:%S") if at else "-"
 
 
+def when(at: datetime | None, *, on_terminal: bool) -> str:
+    """A time in a table: short for an eye, complete for a program."""
+    if at is None:
+        return "-"
+    local = at.astimezone()
+    return f"{local:%b %d %H:%M}" if on_terminal else local.isoformat(timespec="seconds")
+
+
 def duration(seconds: float | None) -> str:
     """A length of time as a person says it.
 

@@ -35,10 +35,22 @@ DATABASE = Group(
             cure="Upgrade the server, or name another one with --database.",
         ),
         of_run(
+            "dump-failed",
+            cause="pg_dump ended with an error; its own words are in the message. No file was written.",
+            example="pg_dump: error: could not write to output file: No space left on device",
+            cure="What pg_dump says decides; mostly it is the disk.",
+        ),
+        of_run(
             "newer-books",
             cause="A newer ri has already changed the bookkeeping tables of this database.",
             example="the bookkeeping tables have version 3, this ri knows 2 at most",
             cure="Install the newer ri.",
+        ),
+        of_run(
+            "no-program",
+            cause="psql or pg_dump is neither among the programs of the embedded PostgreSQL nor in PATH.",
+            example="there is no psql in /usr/lib/postgresql/18/bin, nor in PATH",
+            cure="Install PostgreSQL's client programs, on Debian `apt install postgresql-client`.",
         ),
         of_run(
             "not-migrated",
@@ -74,6 +86,12 @@ EMBEDDED = Group(
             cure="Make the project's folder writable for this user, and check the space on the disk.",
         ),
         of_run(
+            "embedded-full",
+            cause="The disk with the embedded database has no space left. What was committed is safe.",
+            example="the embedded database cannot use /app/.ri/postgres.log: no space left on device",
+            cure="Make room (a new database takes 50 MB), then run the command again.",
+        ),
+        of_run(
             "embedded-idle",
             cause="RI_EMBEDDED_IDLE_S is not a number.",
             example='RI_EMBEDDED_IDLE_S is a number of seconds, not "soon"',
@@ -96,6 +114,12 @@ EMBEDDED = Group(
             cause="No database is named, and no PostgreSQL is installed that could be started.",
             example="no database is named, and no PostgreSQL to start an embedded one is installed",
             cure='`pip install "ri-declarative[embedded]"`, or set RI_DATABASE_URL.',
+        ),
+        of_run(
+            "embedded-none",
+            cause="The project has no embedded database yet, so there is nothing to copy.",
+            example="there is no embedded database in /app yet: nothing to dump",
+            cure="The first run that uses it makes it; so does `ri db start`.",
         ),
         of_run(
             "embedded-owner",
@@ -127,7 +151,8 @@ EMBEDDED = Group(
             cause="The data folder was made by another major version of PostgreSQL than the one installed.",
             example="the embedded database was made by PostgreSQL 17, but only 18 in /usr/lib/postgresql/18/bin is "
             "here",
-            cure="Set RI_PG_BIN to the bin folder of the old version, and pg_dump what you want to keep.",
+            cure="Set RI_PG_BIN to the bin folder of the old version. To move on: `ri db dump copy.sql` with it, then "
+            "without it `ri db reset` and `ri db psql -- -f copy.sql`.",
         ),
     ),
 )

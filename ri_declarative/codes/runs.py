@@ -32,7 +32,7 @@ USAGE = Group(
             "file-exists",
             cause="The file to write is already there; it may hold an hour of repair work.",
             example="fix.csv exists",
-            cure="Name another file, or overwrite it with --force.",
+            cure="Name another file; `ri errors` overwrites one with --force.",
         ),
         of_run(
             "file-not-written",
@@ -45,6 +45,12 @@ USAGE = Group(
             cause="Neither this folder nor one above it holds ri.yaml or pipelines/.",
             example="neither ri.yaml nor pipelines/ in /home/ann or a folder above it",
             cure="Go to the folder of your project.",
+        ),
+        of_run(
+            "not-confirmed",
+            cause="A command that destroys data was not confirmed.",
+            example="nobody is here to be asked; nothing was removed",
+            cure="Answer y, or give --yes in a script.",
         ),
         of_run(
             "pipeline-name",

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 from sqlalchemy.types import TypeEngine
 
-from ri_declarative.compiler.types import resolve
+from ri_declarative.compiler.schema_types import part_of, types_of
 from ri_declarative.database.catalogue import read_relation, split_name
 from ri_declarative.spec.models import ColumnSpec
 from ri_declarative.spec.pipeline import Pipeline
@@ -67,13 +67,11 @@ def _type(connection: Connection, pipeline: Pipeline, spec: ColumnSpec) -> TypeE
 
 
 def _field_type(pipeline: Pipeline, field: str) -> TypeEngine[Any]:
-    schema = pipeline.record_schema
-    part = resolve(schema, schema.get("properties", {}).get(field, {}))
-    declared = part.get("type")
-    named = [declared] if isinstance(declared, str) else [t for t in declared or () if t != "null"]
+    part = part_of(pipeline.record_schema, field)
+    named = types_of(part)
     if len(named) > 1:
         return postgresql.JSONB()
-    if named == ["string"] or not named:
+    if named == ("string",) or not named:
         return _FORMATS.get(part.get("format", ""), types.Text())
     return _TYPES[named[0]]
 

@@ -7,8 +7,18 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
+from ri_declarative.compiler.fit import Misfit, misfit, run_misfit
+from ri_declarative.compiler.triggers import may_touch_key
 from ri_declarative.compiler.types import column_type
-from ri_declarative.database.catalogue import Column, Index, Relation, is_hashable, read_relation, relation_names
+from ri_declarative.database.catalogue import (
+    Column,
+    Index,
+    Relation,
+    is_hashable,
+    read_relation,
+    read_row_triggers,
+    relation_names,
+)
 from ri_declarative.database.plan import (
     Constant,
     LookedUp,
@@ -18,7 +28,7 @@ from ri_declarative.database.plan import (
     TargetColumn,
     UpsertPlan,
 )
-from ri_declarative.errors import Diagnostic
+from ri_declarative.errors import Diagnostic, Severity
 from ri_declarative.spec.models import ColumnSpec
 from ri_declarative.spec.pipeline import Pipeline
 from ri_declarative.stages.canonical import canonical
@@ -31,11 +41,16 @@ _KINDS = {"m": "a materialized view", "f": "a foreign table"}
 
 @dataclass
 class Mapping:
-    """What becomes of a pipeline's target: a plan with its cells, or findings."""
+    """What becomes of a pipeline's target: a plan with its cells, or errors among the findings."""
 
     findings: list[Diagnostic] = field(default_factory=list)
     cells: list[CellRule] = field(default_factory=list)
     plan: UpsertPlan | None = None
+
+    @property
+    def errors(self) -> list[Diagnostic]:
+        """The findings that forbid a run."""
+        return [finding for finding in self.findings if finding.severity is Severity.ERROR]
 
 
 def map_target(connection: Connection, pipeline: Pipeline) -> Mapping:
@@ -69,7 +84,9 @@ class _Mapper:
         self._check_key()
         self._check_defaults()
         self._check_unfilled({c.column.name for c in columns})
-        if not self._found.findings:
+        self._warn_of_row_security()
+        self._warn_of_triggers()
+        if not self._found.errors:
             self._found.plan = self._plan(tuple(columns))
         return self._found
 
@@ -108,8 +125,10 @@ class _Mapper:
 
     def _source(self, column: Column, spec: ColumnSpec) -> Staged | Constant | RunFact | LookedUp | None:
         if spec.kind == "field":
+            self._check_type(misfit(self._pipeline, spec.fields[0], column_type(column)), column.name)
             return self._staged(spec.fields[0], column, spec=spec)
         if spec.kind == "run":
+            self._check_type(run_misfit(str(spec.run), column_type(column)), column.name)
             return RunFact(str(spec.run))
         if spec.kind == "lookup":
             return self._looked_up(column, spec)
@@ -125,6 +144,10 @@ class _Mapper:
         self._found.cells.append(CellRule(field_name, column_type(column), required=is_key, mark_absent=marked))
         self._stage += [f"c{number}", f"a{number}"] if marked else [f"c{number}"]
         return Staged(f"c{number}", f"a{number}" if marked else None)
+
+    def _check_type(self, unfit: Misfit | None, column: str, *keys: str) -> None:
+        if unfit is not None:
+            self._find("column-type", unfit.message, column, *keys, severity=unfit.severity)
 
     def _constant(self, column: Column, spec: ColumnSpec) -> Constant | None:
         if spec.value is None:
@@ -150,6 +173,8 @@ class _Mapper:
         key = column.name in self._pipeline.spec.target.key
         pairs = []
         for theirs, field_name in (spec.match or {}).items():
+            unfit = misfit(self._pipeline, field_name, column_type(matched[theirs]))
+            self._check_type(unfit, column.name, "match", theirs)
             staged = self._staged(field_name, matched[theirs], spec=spec, is_match=True)
             self._found.cells[-1] = self._found.cells[-1]._replace(required=key)
             pairs.append((matched[theirs], staged))
@@ -168,19 +193,19 @@ class _Mapper:
         return LookedUp(len(self._lookups) - 1)
 
     def _lookup_fits(self, relation: Relation, column: Column, spec: ColumnSpec) -> bool:
-        before = len(self._found.findings)
+        before = len(self._found.errors)
         for keys, names in ((("match",), spec.match or {}), (("take",), (spec.take or "",))):
             for name in names:
                 if name not in relation.columns:
                     near = did_you_mean(name, relation.columns)
                     self._find("unknown-column", f'{relation.label} has no column "{name}"{near}', column.name, *keys)
         match = tuple(spec.match or ())
-        if len(self._found.findings) == before and relation.key_index(match) is None:
+        if len(self._found.errors) == before and relation.key_index(match) is None:
             wanted = ", ".join(match)
             self._find("lookup-index", f"{relation.label} has no unique index on ({wanted})", column.name, "match")
         if not relation.can_select:
             self._find("privilege", f"role {self._role} may not SELECT from {relation.label}", column.name, "lookup")
-        return len(self._found.findings) == before
+        return len(self._found.errors) == before
 
     # ── the table as a whole ─────────────────────────────────────────────────────────────────
 
@@ -246,6 +271,22 @@ class _Mapper:
                 message = f'target.columns: nothing fills "{column.name}" of {self._relation.label}, which is NOT NULL'
                 self._find_at("unfilled-column", message, "target", "columns")
 
+    def _warn_of_row_security(self) -> None:
+        if self._relation.row_security:
+            message = (
+                f"target.table: row-level security of {self._relation.label} applies to role {self._role}: "
+                "a row that its policies hide is taken for missing, one that they refuse fails"
+            )
+            self._find_at("row-security", message, "target", "table", severity=Severity.WARNING)
+
+    def _warn_of_triggers(self) -> None:
+        if not self._relation.before_row_trigger:
+            return
+        for trigger in read_row_triggers(self._connection, self._relation):
+            if told := may_touch_key(trigger, self._pipeline.spec.target.key):
+                message = f'target.key: trigger "{trigger.name}" of {self._relation.label} {told}'
+                self._find_at("key-trigger", message, "target", "key", severity=Severity.WARNING)
+
     def _row_by_row(self, key: tuple[str, ...], mapped: set[str]) -> str | None:
         """Why set-based writing might differ from records applied one at a time; None: it does not."""
         relation = self._relation
@@ -261,12 +302,12 @@ class _Mapper:
         other = next((i.name for i in relation.indexes if _could_clash(i, key, mapped)), None)
         return f'two records could meet in "{other}"' if other else None
 
-    def _find(self, code: str, message: str, column: str, *keys: str) -> None:
+    def _find(self, code: str, message: str, column: str, *keys: str, severity: Severity = Severity.ERROR) -> None:
         path = ("columns", column, *keys)
-        self._find_at(code, f"target.{'.'.join(path)}: {message}", "target", *path)
+        self._find_at(code, f"target.{'.'.join(path)}: {message}", "target", *path, severity=severity)
 
-    def _find_at(self, code: str, message: str, *path: str) -> None:
-        self._found.findings.append(Diagnostic(self._pipeline.at(*path), code, message))
+    def _find_at(self, code: str, message: str, *path: str, severity: Severity = Severity.ERROR) -> None:
+        self._found.findings.append(Diagnostic(self._pipeline.at(*path), code, message, severity))
 
 
 def _could_clash(index: Index, key: tuple[str, ...], mapped: set[str]) -> bool:

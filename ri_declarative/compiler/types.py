@@ -1,13 +1,15 @@
-"""The database's types in the words of the stages: what a column takes, how a field is read."""
+"""The database's types in the words of the stages: what a column takes, how a field without a type is read."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
-from ri_declarative.database.catalogue import Column
 from ri_declarative.stages.column_types import Category, ColumnType
 from ri_declarative.stages.scalars import Kind
+
+if TYPE_CHECKING:
+    from ri_declarative.database.catalogue import Column
 
 _CATEGORIES: Mapping[str, Category] = {
     "text": "text",
@@ -50,14 +52,6 @@ _KIND_OF_CATEGORY: Mapping[str, Kind] = {
     "timestamptz": "timestamp",
     "time": "time",
     "json": "json",
-    "array": "json",
-}
-_KIND_OF_SCHEMA_TYPE: Mapping[str, Kind] = {
-    "string": "text",
-    "integer": "integer",
-    "number": "number",
-    "boolean": "boolean",
-    "object": "json",
     "array": "json",
 }
 
@@ -105,32 +99,9 @@ def _with_modifier(found: ColumnType, name: str, typmod: int) -> ColumnType:
 
 def kind_of_column(column: Column) -> Kind:
     """How a field without a type of its own is read for this column."""
-    return _KIND_OF_CATEGORY.get(column_type(column).category, "text")
+    return kind_of_type(column_type(column))
 
 
-def kind_of_schema(schema: Mapping[str, Any], field: str) -> Kind | None:
-    """How the schema's type says a field is read; None when it says nothing.
-
-    >>> kind_of_schema({"properties": {"a": {"type": ["integer", "null"]}}}, "a")
-    'integer'
-    """
-    types = resolve(schema, schema.get("properties", {}).get(field, {})).get("type")
-    names = [types] if isinstance(types, str) else [t for t in types or () if t != "null"]
-    if "string" in names:
-        return "text"
-    return _KIND_OF_SCHEMA_TYPE.get(names[0]) if names else None
-
-
-def resolve(schema: Mapping[str, Any], part: Any) -> Mapping[str, Any]:
-    """`part` of a schema with its own local `$ref` followed."""
-    for _ in range(10):
-        if not isinstance(part, Mapping):
-            return {}
-        reference = part.get("$ref")
-        if not isinstance(reference, str) or not reference.startswith("#/"):
-            return part
-        found: Any = schema
-        for step in reference[2:].split("/"):
-            found = found.get(step.replace("~1", "/").replace("~0", "~"), {}) if isinstance(found, Mapping) else {}
-        part = found
-    return {}
+def kind_of_type(column: ColumnType) -> Kind:
+    """The same, of a column's type alone."""
+    return _KIND_OF_CATEGORY.get(column.category, "text")

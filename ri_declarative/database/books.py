@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
+import psycopg2
 from sqlalchemy import Connection, Engine, RowMapping, text
+from sqlalchemy.exc import DBAPIError
 
 from ri_declarative.database.jsonb import KEPT_AS_TEXT, from_jsonb
+from ri_declarative.database.migrations import check_version
 from ri_declarative.database.queries import queries
-from ri_declarative.errors import UsageError
+from ri_declarative.database.sqlstate import primary_message
+from ri_declarative.errors import DatabaseError, UsageError
 from ri_declarative.records import (
     Action,
     BatchStatus,
@@ -22,6 +27,8 @@ from ri_declarative.records import (
 )
 
 PAGE = 2000
+_NO_BOOKS = ("42P01", "42703", "3F000")  # no such table, column, schema: never migrated, or by another version
+_DENIED = "42501"
 T = TypeVar("T")
 
 
@@ -29,18 +36,23 @@ class Books:
     """The books of one database, for reading. Every call is a connection and a transaction of its own."""
 
     def __init__(self, engine: Engine, schema: str) -> None:
-        self._engine = engine
+        self._engine, self._schema = engine, schema
         self._queries = {name: sql.format(schema=f'"{schema}"') for name, sql in queries("books").items()}
 
     def batches(self, *, limit: int, batch_type: str | None = None) -> list[BatchSummary]:
         """Newest first, without problems."""
-        with self._engine.connect() as connection:
+        with self._connection() as connection:
             rows = self._rows(connection, "batches", {"id": None, "batch_type": batch_type, "limit": limit})
         return [_summary(row) for row in rows]
 
+    def last_batches(self) -> list[BatchSummary]:
+        """The newest batch of each pipeline, by the pipeline's name, without problems."""
+        with self._connection() as connection:
+            return [_summary(row) for row in self._rows(connection, "last_batches", {})]
+
     def batch(self, batch_id: str) -> BatchSummary:
         """One batch with its problems grouped. Raises `UsageError` when there is none."""
-        with self._engine.connect() as connection:
+        with self._connection() as connection:
             rows = self._rows(connection, "batches", {"id": batch_id, "batch_type": None, "limit": 1})
             if not rows:
                 raise UsageError("unknown-batch", f"there is no batch {batch_id}", hint="ri status lists them")
@@ -49,7 +61,7 @@ class Books:
 
     def resolve(self, reference: str) -> str:
         """The id that `last`, a full id or an unambiguous beginning of one means."""
-        with self._engine.connect() as connection:
+        with self._connection() as connection:
             if reference == "last":
                 found = [row["id"] for row in self._rows(connection, "newest_batch", {})]
             else:
@@ -79,12 +91,12 @@ class Books:
 
     def lineage(self, batch_id: str) -> tuple[str, ...]:
         """Ids of all batches whose records count as one file with this one's."""
-        with self._engine.connect() as connection:
+        with self._connection() as connection:
             return tuple(row["id"] for row in self._rows(connection, "lineage", {"batch_id": batch_id}))
 
     def logs(self, batch_id: str) -> list[dict[str, Any]]:
         """A batch's log in order."""
-        with self._engine.connect() as connection:
+        with self._connection() as connection:
             return [dict(row) for row in self._rows(connection, "logs", {"batch_id": batch_id})]
 
     def _pages(self, query: str, parameters: Mapping[str, Any], limit: int | None) -> Iterator[Item]:
@@ -92,7 +104,7 @@ class Books:
         index, left = 0, limit
         while left is None or left > 0:
             page = PAGE if left is None else min(PAGE, left)
-            with self._engine.connect() as connection:
+            with self._connection() as connection:
                 rows = self._rows(connection, query, {**parameters, "from_index": index, "limit": page})
             yield from map(_item, rows)
             if len(rows) < page:
@@ -100,8 +112,35 @@ class Books:
             index = rows[-1]["item_index"] + 1
             left = None if left is None else left - page
 
+    @contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        """A connection; what the database refuses becomes a DatabaseError that says what to do."""
+        try:
+            with self._engine.connect() as connection:
+                yield connection
+        except DBAPIError as error:
+            state = getattr(error.orig, "pgcode", None)
+            if state in _NO_BOOKS:
+                self._refuse_version(error)
+            raise _refused(error, state, schema=self._schema) from error
+
+    def _refuse_version(self, error: DBAPIError) -> None:
+        with self._engine.connect() as connection:
+            try:
+                check_version(connection, self._schema)
+            except DatabaseError as wrong:
+                raise wrong from error
+
     def _rows(self, connection: Connection, query: str, parameters: Mapping[str, Any]) -> list[RowMapping]:
         return list(connection.execute(text(self._queries[query]), parameters).mappings())
+
+
+def _refused(error: DBAPIError, state: str | None, *, schema: str) -> DatabaseError:
+    said = primary_message(error.orig) if isinstance(error.orig, psycopg2.Error) else str(error.orig)
+    if state == _DENIED:
+        return DatabaseError("privilege", f'the books in schema "{schema}" cannot be read: {said}')
+    shown = f" (SQLSTATE {state})" if state else ""
+    return DatabaseError("database-unreachable", f"the database does not answer: {said}{shown}")
 
 
 def _summary(row: RowMapping) -> BatchSummary:

@@ -91,6 +91,15 @@ class ForeignKey:
     readable: bool
 
 
+class RowTrigger(NamedTuple):
+    """A user's BEFORE trigger for each row: it may rewrite the row or swallow it."""
+
+    name: str
+    language: str  # plpgsql, internal, c, …
+    function: str
+    source: str  # its text, or of a C function the symbol's name
+
+
 @dataclass(frozen=True)
 class Relation:
     """A table, partitioned table or view, with all that decides how rows are written into it."""
@@ -175,6 +184,12 @@ def relation_names(connection: Connection, name: str) -> list[str]:
     """Every relation that `name` could have been meant for, spelt the way `name` is."""
     schema, _ = split_name(name)
     return list(connection.execute(text(queries("catalogue")["relation_names"]), {"schema": schema}).scalars())
+
+
+def read_row_triggers(connection: Connection, relation: Relation) -> list[RowTrigger]:
+    """The triggers that may change a row before it is stored, in the order in which they fire."""
+    found = connection.execute(text(queries("catalogue")["row_triggers"]), {"oid": relation.oid}).mappings()
+    return [RowTrigger(**row) for row in found]
 
 
 def is_hashable(connection: Connection, column: Column) -> bool:

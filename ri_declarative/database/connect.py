@@ -15,11 +15,13 @@ from typing import Any
 from urllib.parse import quote
 
 import psycopg2
-from psycopg2.extensions import parse_dsn
-from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url
+from psycopg2.extensions import make_dsn, parse_dsn
+from sqlalchemy import URL, Connection, Dialect, Engine, NullPool, create_engine, event, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError
 
 from ri_declarative.database import embedded
+from ri_declarative.database.unreachable import what_to_try
 from ri_declarative.errors import DatabaseError
 from ri_declarative.words import did_you_mean
 
@@ -86,8 +88,27 @@ def open_engine(choice: DatabaseChoice, root: Path) -> Engine:
         return _checked(_engine(choice.url), choice)
     attached = embedded.attach(root)
     engine = _engine(make_url(attached.url))
+    event.listen(engine, "do_connect", _connect_embedded)
     event.listen(engine, "engine_disposed", _closing(attached))
     return _checked(engine, choice)
+
+
+def conninfo(choice: DatabaseChoice) -> tuple[str, str | None]:
+    """The address of an external database as libpq's keyword string, and the password, which is not in it.
+
+    >>> conninfo(choose_database("postgres://me:secret@db/app", root=Path("."), configured=None, environ={}))
+    ('user=me host=db dbname=app', 'secret')
+    """
+    assert choice.url is not None, "the embedded database is attached to"
+    parameters = choice.url.get_dialect()().create_connect_args(choice.url)[1]
+    password = parameters.pop("password", None)
+    parameters.pop("sslpassword", None)  # psql asks for it: its command line is not the place
+    return make_dsn(**parameters), password
+
+
+def _connect_embedded(dialect: Dialect, _: object, arguments: list[Any], named: dict[str, Any]) -> DBAPIConnection:
+    with embedded.without_pg_variables():
+        return dialect.connect(*arguments, **named)
 
 
 def _closing(attached: embedded.Attached) -> Callable[[Engine], None]:
@@ -139,8 +160,7 @@ def _unreachable(said: str, url: URL, choice: DatabaseChoice) -> DatabaseError:
     return DatabaseError(
         "database-unreachable",
         f"cannot connect to {choice.label} ({choice.origin}): {' '.join(lines)}",
-        hint="check that the server runs and the address is right (psql takes the same one); a password belongs "
-        "in ~/.pgpass or PGPASSWORD; `--database embedded` needs no server",
+        hint=what_to_try(said),
     )
 
 

@@ -46,10 +46,7 @@ class Pipeline:
     @cached_property
     def columns(self) -> dict[str, ColumnSpec]:
         """Column → where its value comes from, in the order written; never empty."""
-        written = self.spec.target.columns
-        if written is not None:
-            return dict(written)
-        return {name: ColumnSpec(field=name) for name in self.record_schema["properties"]}
+        return _columns(self.spec, self.record_schema)
 
 
 def load_pipeline(project: Project, name: str) -> Pipeline:
@@ -73,7 +70,7 @@ def load_pipeline(project: Project, name: str) -> Pipeline:
     found = [*diagnostics, *schema.diagnostics, *to_diagnostics(judged, all_positions, file)]
     if found or not isinstance(spec, PipelineSpec):
         raise ConfigError(found)
-    fingerprint = _fingerprint(merged.data, schema.data, hooks_path)
+    fingerprint = _fingerprint(spec, schema.data, hooks_path)
     return Pipeline(name, path, spec, schema.data, fingerprint, all_positions, hooks_path)
 
 
@@ -183,9 +180,23 @@ def _parts(data: Any, schema: Mapping[str, Any], *, has_hooks: bool) -> list[Fin
     return list(cross_check(outline(data), schema, has_hooks=has_hooks)) if isinstance(data, dict) else []
 
 
-def _fingerprint(data: Mapping[str, Any], schema: Mapping[str, Any], hooks_path: Path | None) -> str:
-    """Formatting, key order and the description do not change it; the order within lists does."""
-    words = {key: value for key, value in data.items() if key not in ("description", "schema")}
+def _columns(spec: PipelineSpec, schema: Mapping[str, Any]) -> dict[str, ColumnSpec]:
+    if spec.target.columns is not None:
+        return dict(spec.target.columns)
+    return {name: ColumnSpec(field=name) for name in schema["properties"]}
+
+
+def _fingerprint(spec: PipelineSpec, schema: Mapping[str, Any], hooks_path: Path | None) -> str:
+    """Formatting, key order, the description and written-out defaults do not change it; the order within lists does.
+
+    Of what is said only what differs from a default counts, so that a new key of the language changes nothing.
+    """
+    words = spec.model_dump(by_alias=True, exclude_defaults=True, exclude={"description", "record_schema"})
+    columns = {name: column.model_dump(exclude_defaults=True) for name, column in _columns(spec, schema).items()}
+    words["target"]["columns"] = columns
+    for name, said in words.get("source", {}).get("fields", {}).items():
+        if said.get("from") == [name]:
+            del said["from"]
     hooks = hooks_path.read_bytes().decode("utf-8", "surrogateescape") if hooks_path else None
     canonical = json.dumps([words, schema, hooks], sort_keys=True, separators=(",", ":"), default=_number)
     return hashlib.sha256(canonical.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""The stand-in for the manager that tests of printing and exit codes script."""
+"""The stand-in for the manager that tests of printing and exit codes script; a real project for all others."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import sys
 from types import ModuleType
 
 import pytest
+from support.command_line import CommandLine
+from support.workbench import Workbench
 
 from cli.scripted_batches import ScriptedManager
 
@@ -18,3 +20,11 @@ def manager(monkeypatch: pytest.MonkeyPatch) -> type[ScriptedManager]:
     module.BatchManager = scripted  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "ri_declarative.manager", module)
     return scripted
+
+
+@pytest.fixture
+def command_line(workbench: Workbench, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
+    """`ri` in an empty project, the current folder, with a database that has the bookkeeping tables."""
+    monkeypatch.chdir(workbench.root)
+    monkeypatch.setenv("RI_DATABASE_URL", workbench.dsn)
+    return CommandLine(workbench)

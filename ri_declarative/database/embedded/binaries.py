@@ -53,8 +53,8 @@ def find_binaries(*, major: int | None = None, environ: Mapping[str, str] = os.e
         raise DatabaseError(
             "embedded-version",
             f"the embedded database was made by PostgreSQL {major}, but only {', '.join(others)} is here",
-            hint=f"set RI_PG_BIN to the bin folder of a PostgreSQL {major} (and pg_dump what you want to keep), "
-            "or remove the data folder to start afresh",
+            hint=f"set RI_PG_BIN to the bin folder of a PostgreSQL {major}. To move on to another version: with that "
+            "`ri db dump copy.sql`, then without it `ri db reset` and `ri db psql -- -f copy.sql`",
         )
     if given:
         raise DatabaseError(

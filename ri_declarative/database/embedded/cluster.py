@@ -19,6 +19,8 @@ import psycopg2
 
 from ri_declarative.database.embedded import locks, postmaster
 from ri_declarative.database.embedded.binaries import find_binaries, reachable_by
+from ri_declarative.database.embedded.connecting import connect
+from ri_declarative.database.embedded.home import disk_full
 from ri_declarative.database.embedded.postmaster import PORT, SUPERUSER, Cluster
 from ri_declarative.database.embedded.server_user import (
     ensure_private_folder,
@@ -33,6 +35,7 @@ ORPHANS_TIMEOUT_S = 30.0  # backends see that their postmaster is gone when they
 LOST_TIMEOUT_S = 1.0  # a living postmaster without a socket: just starting or stopping, or its socket is lost
 HALT_TIMEOUT_S = 60.0
 QUIT_TIMEOUT_S = 10.0
+SMALLEST_SPACE_BYTES = 40_000_000  # less is left: initdb (38 MB), or a segment of the log (16 MB), does not fit
 
 # The log must not hold cell values: "log" leaves out what statements complain of, and keeps the server's own news.
 SETTINGS = {
@@ -53,7 +56,7 @@ def connects(cluster: Cluster) -> bool:
     if not postmaster.is_listening(cluster):
         return False
     try:
-        psycopg2.connect(cluster.dsn("postgres"), connect_timeout=10, options="").close()
+        connect(cluster, "postgres").close()
     except psycopg2.OperationalError:
         return False
     return True
@@ -78,7 +81,7 @@ def ensure_running(
         halt(cluster)
     if not connects(cluster):
         _remove_socket_dir(cluster)
-        raise _failed("PostgreSQL does not start", cluster, _tail(cluster.log))
+        raise failed("PostgreSQL does not start", cluster, _tail(cluster.log))
 
 
 def halt(cluster: Cluster) -> bool:
@@ -98,6 +101,37 @@ def halt(cluster: Cluster) -> bool:
     raise _busy(cluster)
 
 
+def discard(cluster: Cluster) -> bool:
+    """Whether there was a data folder; it is gone. Raises DatabaseError "embedded-busy" when it is in use.
+
+    Gone from the first step on, whenever we are killed: what then is left is thrown away by the next `_create`.
+    """
+    with _server_lock(cluster) as guard:
+        if not locks.try_lock(guard) or postmaster.hand_started_pid(cluster) is not None:
+            raise _busy(cluster)
+        gone = cluster.data.with_name(f"{cluster.data.name}.old-{os.getpid()}")
+        try:
+            cluster.data.rename(gone)
+        except FileNotFoundError:
+            return False
+        shutil.rmtree(gone)
+        return True
+
+
+def failed(what: str, cluster: Cluster, output: str = "") -> DatabaseError:
+    """The error to raise, with PostgreSQL's last words; a disk without space is named as the likely cause."""
+    said = "".join(f"\n    {line}" for line in output.strip().splitlines()[-6:])
+    message = f"{what}{':' if said else ''}{said}"
+    free_bytes = shutil.disk_usage(cluster.data.parent).free
+    if free_bytes < SMALLEST_SPACE_BYTES:
+        return disk_full(f"{message}\n    {free_bytes / 1e6:,.1f} MB are free in {cluster.data.parent}")
+    return DatabaseError(
+        "embedded-start",
+        message,
+        hint=f"see {cluster.log}; remove {cluster.data} to start afresh, or set RI_DATABASE_URL",
+    )
+
+
 def data_version(cluster: Cluster) -> int | None:
     """The major version that made the data folder, None when there is no such folder."""
     try:
@@ -105,7 +139,7 @@ def data_version(cluster: Cluster) -> int | None:
     except FileNotFoundError:
         if not cluster.data.exists():
             return None
-        raise _failed(f"{cluster.data} is there, but holds no PostgreSQL database", cluster) from None
+        raise failed(f"{cluster.data} is there, but holds no PostgreSQL database", cluster) from None
 
 
 @contextlib.contextmanager
@@ -165,15 +199,16 @@ def _create(cluster: Cluster, bin_dir: Path, guard: int) -> None:
     the server lock, so that none of them can still be at work.
     """
     parent = cluster.data.parent
-    for unfinished in parent.glob(f"{cluster.data.name}.new-*"):
-        shutil.rmtree(unfinished)
+    for left in (*parent.glob(f"{cluster.data.name}.new-*"), *parent.glob(f"{cluster.data.name}.old-*")):
+        shutil.rmtree(left)
     fresh = parent / f"{cluster.data.name}.new-{os.getpid()}"
     make_owned_folder(fresh, cluster.user)
     options = ["--locale=C.UTF-8", "--encoding=UTF8", "--auth-local=trust", "--auth-host=reject", "--no-instructions"]
     code, output = run_tool([bin_dir / "initdb", "-D", fresh, "-U", SUPERUSER, *options], cluster.user, keep=[guard])
     if code != 0:
+        error = failed("PostgreSQL cannot make its data folder", cluster, output)  # looks at the space that is left
         shutil.rmtree(fresh, ignore_errors=True)
-        raise _failed("PostgreSQL cannot make its data folder", cluster, output)
+        raise error
     fresh.rename(cluster.data)
     _sync(parent)
 
@@ -225,15 +260,6 @@ def _sync(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _failed(what: str, cluster: Cluster, output: str = "") -> DatabaseError:
-    said = "".join(f"\n    {line}" for line in output.strip().splitlines()[-6:])
-    return DatabaseError(
-        "embedded-start",
-        f"{what}{':' if said else ''}{said}",
-        hint=f"see {cluster.log}; remove {cluster.data} to start afresh, or set RI_DATABASE_URL",
-    )
 
 
 def _busy(cluster: Cluster) -> DatabaseError:

@@ -7,8 +7,10 @@ That is `.ri/` in the project. As root the server runs as another user; when tha
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -72,12 +74,24 @@ def readable_errors(root: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        where = error.filename or root / FOLDER
+        message = f"the embedded database cannot use {error.filename or root / FOLDER}: {_reason(error)}"
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise disk_full(message) from error
         raise DatabaseError(
             "embedded-folder",
-            f"the embedded database cannot use {where}: {(error.strerror or str(error)).lower()}",
+            message,
             hint=f"make {root} writable for this user, or set RI_DATABASE_URL to use another database",
         ) from error
+
+
+def disk_full(message: str) -> DatabaseError:
+    """The error of a disk without space. Nothing that was committed is in danger."""
+    return DatabaseError(
+        "embedded-full",
+        message,
+        hint="make room (a new database takes 50 MB) and run the command again, or set RI_DATABASE_URL to use "
+        "another database; what was committed is safe",
+    )
 
 
 def _make_folder(folder: Path) -> None:
@@ -87,7 +101,11 @@ def _make_folder(folder: Path) -> None:
     if os.geteuid() == 0:
         owner = folder.parent.stat()  # so that the project's owner can use it, too
         os.chown(folder, owner.st_uid, owner.st_gid)
-    (folder / ".gitignore").write_text("*\n", encoding="utf-8")
+    try:
+        (folder / ".gitignore").write_text("*\n", encoding="utf-8")
+    except OSError:  # a full disk: an empty .gitignore would be taken for a written one next time
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def _make_elsewhere(project: Path) -> Path:
@@ -115,6 +133,10 @@ def _belongs_to(home: Path, project: Path) -> bool:
         return (made_for / FOLDER / POINTER).read_text(encoding="utf-8").strip() != str(home)
     except FileNotFoundError:
         return home.is_dir()
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()
 
 
 def _hash(path: Path) -> str:

@@ -40,7 +40,7 @@ class Cluster:
         return self.socket_dir / f".s.PGSQL.{PORT}"
 
     def dsn(self, database: str) -> str:
-        """A libpq connection string that leaves nothing of importance to PG* variables."""
+        """A libpq connection string; without PG* variables around it (connecting.py) it says everything."""
         return f"host={self.socket_dir} port={PORT} user={SUPERUSER} dbname={database}"
 
 
@@ -63,9 +63,12 @@ def hand_started_pid(cluster: Cluster) -> int | None:
 
 
 def is_left_over(cluster: Cluster) -> bool:
-    """Whether the listener serves an earlier folder at this path, which was removed under it."""
+    """Whether the listener serves an earlier folder at this path, which was removed under it.
+
+    A postmaster.pid that is cut off or gone proves nothing where the kernel shows the folder the server works in.
+    """
     pid = _listener(cluster)
-    return pid is not None and _recorded_pid(cluster) != pid
+    return pid is not None and _recorded_pid(cluster) != pid and not _is_at_work(pid, cluster.data)
 
 
 def send(cluster: Cluster, number: signal.Signals) -> None:

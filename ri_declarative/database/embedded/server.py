@@ -9,8 +9,9 @@ Every process that uses it holds a shared lock, which the kernel gives back howe
 
 from __future__ import annotations
 
+import contextlib
 import os
-import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -19,23 +20,22 @@ from typing import NamedTuple, Self
 import psycopg2
 
 from ri_declarative.database.embedded import locks, postmaster
-from ri_declarative.database.embedded.cluster import connects, ensure_running, halt
+from ri_declarative.database.embedded.cluster import connects, discard, ensure_running, failed, halt
+from ri_declarative.database.embedded.connecting import connect
 from ri_declarative.database.embedded.home import (
     KEEP,
     START_LOCK,
     USERS_LOCK,
-    WATCHER_LOCK,
     cluster_of,
     find_home,
     make_home,
     readable_errors,
 )
 from ri_declarative.database.embedded.postmaster import PORT, SUPERUSER, Cluster
-from ri_declarative.database.embedded.server_user import current_user, spawn_detached
+from ri_declarative.database.embedded.watcher_process import ensure_watcher
 from ri_declarative.errors import DatabaseError
 
 DATABASE = "ri"
-IDLE_S = 60.0  # how long a server that nobody uses stays; RI_EMBEDDED_IDLE_S
 LOCK_TIMEOUT_S = 150.0  # another ri starts or stops the server, at worst through a crash recovery
 IN_USE_PATIENCE_S = 1.0  # a watcher holds the users' lock for a moment now and then
 
@@ -75,6 +75,11 @@ class Attached:
     def dsn(self) -> str:
         """The connection string for libpq."""
         return self.server.dsn
+
+    def pass_on(self) -> None:
+        """Nothing; a program that this process becomes (exec) uses the server in our place, until it ends."""
+        if self._users_lock is not None:
+            os.set_inheritable(self._users_lock, True)
 
     def close(self) -> None:
         """Nothing; as far as we are concerned, the server may be stopped. May be called again."""
@@ -122,18 +127,31 @@ def stop(root: Path) -> bool:
     home = find_home(root)
     if not home.is_dir():
         return False
-    with readable_errors(root), locks.held(home / USERS_LOCK, timeout_s=IN_USE_PATIENCE_S) as unused:
-        if not unused:
-            raise DatabaseError(
-                "embedded-in-use",
-                f"the embedded database in {home} is in use by another ri",
-                hint="try again when it has ended",
-            )
-        with locks.held(home / START_LOCK, timeout_s=LOCK_TIMEOUT_S) as alone:
-            if not alone:
-                raise _stuck(home)
-            (home / KEEP).unlink(missing_ok=True)
-            return halt(cluster_of(home))
+    with readable_errors(root), _unused(home):
+        (home / KEEP).unlink(missing_ok=True)
+        return halt(cluster_of(home))
+
+
+def remove(root: Path) -> bool:
+    """Whether there was a database; it is gone with all that was in it, the server is stopped.
+
+    Works on a damaged one, too. Raises DatabaseError "embedded-in-use" while another ri uses it.
+    """
+    home = find_home(root)
+    if not home.is_dir():
+        return False
+    with readable_errors(root), _unused(home):
+        (home / KEEP).unlink(missing_ok=True)
+        halt(cluster_of(home))
+        return discard(cluster_of(home))
+
+
+def refuse_if_used(root: Path) -> None:
+    """Nothing. Raises DatabaseError "embedded-in-use" while another ri uses the database."""
+    home = find_home(root)
+    if home.is_dir():
+        with readable_errors(root), _unused(home):
+            pass
 
 
 def status(root: Path) -> Status:
@@ -154,14 +172,37 @@ def status(root: Path) -> Status:
 
 
 def _bring_up(home: Path, users: int) -> EmbeddedServer:
+    with _start_lock(home):
+        ensure_watcher(home)  # first: a server that is started by an ri which is then killed has one
+        ensure_running(cluster_of(home), may_stop=lambda: _only_us(users))
+        cluster = cluster_of(home)  # the data folder has its owner now
+        try:
+            _ensure_database(cluster)
+        except psycopg2.Error as error:  # a full disk
+            raise failed("PostgreSQL runs, but its database cannot be made", cluster, str(error)) from error
+        return _server(cluster)
+
+
+@contextlib.contextmanager
+def _unused(home: Path) -> Iterator[None]:
+    """Within: no other ri uses the server, starts or stops it."""
+    with locks.held(home / USERS_LOCK, timeout_s=IN_USE_PATIENCE_S) as unused:
+        if not unused:
+            raise DatabaseError(
+                "embedded-in-use",
+                f"the embedded database in {home} is in use by another ri",
+                hint="try again when it has ended",
+            )
+        with _start_lock(home):
+            yield
+
+
+@contextlib.contextmanager
+def _start_lock(home: Path) -> Iterator[None]:
     with locks.held(home / START_LOCK, timeout_s=LOCK_TIMEOUT_S) as alone:
         if not alone:
             raise _stuck(home)
-        ensure_running(cluster_of(home), may_stop=lambda: _only_us(users))
-        cluster = cluster_of(home)  # the data folder has its owner now
-        _ensure_database(cluster)
-        _ensure_watcher(home)
-        return _server(cluster)
+        yield
 
 
 def _only_us(users: int) -> bool:
@@ -177,7 +218,7 @@ def _server(cluster: Cluster) -> EmbeddedServer:
 
 
 def _ensure_database(cluster: Cluster) -> None:
-    connection = psycopg2.connect(cluster.dsn("postgres"), options="")
+    connection = connect(cluster, "postgres")
     try:
         connection.autocommit = True
         with connection.cursor() as cursor:
@@ -186,43 +227,6 @@ def _ensure_database(cluster: Cluster) -> None:
                 cursor.execute(f"CREATE DATABASE {DATABASE}")
     finally:
         connection.close()
-
-
-def _ensure_watcher(home: Path) -> None:
-    """Nothing; a watcher lives. It inherits its lock, so that there is never a moment without one."""
-    lock = locks.open_lock(home / WATCHER_LOCK)
-    log = os.open(cluster_of(home).log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-    try:
-        if locks.try_lock(lock):
-            module = "ri_declarative.database.embedded.watcher"
-            command: list[str | Path] = [sys.executable, "-P", "-m", module, home, str(lock), str(_idle_s())]
-            spawn_detached(command, current_user(), log=log, keep=[lock], environment=_watcher_environment())
-    finally:
-        os.close(log)
-        os.close(lock)
-
-
-def _idle_s() -> float:
-    given = os.environ.get("RI_EMBEDDED_IDLE_S", "")
-    try:
-        return float(given or IDLE_S)
-    except ValueError:
-        raise DatabaseError(
-            "embedded-idle",
-            f'RI_EMBEDDED_IDLE_S is a number of seconds, not "{given}"',
-            hint="set it to 60, or unset it",
-        ) from None
-
-
-def _watcher_environment() -> dict[str, str]:
-    """What the watcher gets of our environment: where its modules are. It runs in another folder."""
-    names = ("PATH", "LANG", "LC_ALL", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
-    kept = {name: os.environ[name] for name in names if name in os.environ}
-    package = Path(__file__).parents[2]
-    given = [str(Path(entry).absolute()) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
-    if package.name not in ("site-packages", "dist-packages"):  # these are found anyway, after the standard library
-        given.append(str(package))
-    return {**kept, "PYTHONPATH": os.pathsep.join(given)}
 
 
 def _version(data: Path) -> int | None:

@@ -1,7 +1,8 @@
 """The process that stops an embedded server which nobody uses: `python -m ri_declarative.database.embedded.watcher`.
 
-Started detached, together with the server; holds the watcher lock as long as it lives, and ends after the
-server. Used is: an `ri` holds the users' lock, or somebody is connected, or `ri db start` said to keep it.
+Started detached, just before the server, so that a server has a watcher however early the `ri` that starts it is
+killed. Holds the watcher lock as long as it lives, and ends after the server. Used is: an `ri` holds the users'
+lock, or somebody is connected, or `ri db start` said to keep it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import psycopg2
 
 from ri_declarative.database.embedded import locks
 from ri_declarative.database.embedded.cluster import halt
+from ri_declarative.database.embedded.connecting import connect
 from ri_declarative.database.embedded.home import KEEP, SERVER_LOCK, START_LOCK, USERS_LOCK, WATCHER_LOCK, cluster_of
 from ri_declarative.errors import DatabaseError
 
@@ -84,7 +86,7 @@ def _stop_unless_used(watch: Watch) -> bool:
 def _has_clients(watch: Watch) -> bool:
     """Whether anybody is connected; a server that does not answer is left alone."""
     try:
-        connection = psycopg2.connect(cluster_of(watch.home).dsn("postgres"), connect_timeout=10)
+        connection = connect(cluster_of(watch.home), "postgres")
     except psycopg2.OperationalError:
         return True
     try:

@@ -23,6 +23,9 @@ class Migration(NamedTuple):
     name: str
     sql: str
 
+    def __str__(self) -> str:
+        return f"{self.version:04}_{self.name}"
+
 
 def all_migrations() -> list[Migration]:
     """Every migration this ri knows, in order."""
@@ -50,8 +53,15 @@ def migrate(engine: Engine, schema: str) -> list[str]:
                     text("INSERT INTO import_schema_migrations (version, name) VALUES (:version, :name)"),
                     {"version": migration.version, "name": migration.name},
                 )
-                applied.append(f"{migration.version:04}_{migration.name}")
+                applied.append(str(migration))
     return applied
+
+
+def missing(connection: Connection, schema: str) -> list[str]:
+    """The names of the migrations that `migrate` would apply; looks only. Refuses books newer than this ri."""
+    version, known = applied_version(connection, schema), all_migrations()
+    _refuse_newer(version, known[-1].version)
+    return [str(migration) for migration in known if migration.version > version]
 
 
 def check_version(connection: Connection, schema: str) -> None:

@@ -8,6 +8,17 @@ WHERE (CAST(:id AS uuid) IS NULL OR b.id = CAST(:id AS uuid))
 ORDER BY b.created_at DESC, b.id
 LIMIT :limit;
 
+-- name: last_batches
+-- The newest batch of each pipeline, by the pipeline's name.
+SELECT b.*, EXTRACT(EPOCH FROM COALESCE(b.completed_at, pg_catalog.clock_timestamp()) - b.started_at)::double precision
+           AS duration_s,
+       (SELECT pg_catalog.count(*) FROM {schema}.import_batch_items i WHERE i.batch_id = b.id AND i.status = 'pending')
+           AS pending
+FROM (SELECT DISTINCT ON (batch_type) id FROM {schema}.import_batches
+      ORDER BY batch_type, created_at DESC, id) AS newest
+JOIN {schema}.import_batches b ON b.id = newest.id
+ORDER BY b.batch_type;
+
 -- name: batches_like
 -- Ids that begin with a prefix.
 SELECT id::text FROM {schema}.import_batches WHERE id::text LIKE CAST(:prefix AS text) || '%' ORDER BY created_at DESC LIMIT 6;

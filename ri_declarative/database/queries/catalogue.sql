@@ -157,3 +157,13 @@ SELECT current_user AS role, pg_catalog.pg_is_in_recovery() AS standby,
               WHERE NOT (t.name = 'import_logs' AND v.verb = 'UPDATE')) AS p
         WHERE NOT pg_catalog.has_table_privilege(
             pg_catalog.format('%I.%I', CAST(:schema AS text), p.name), p.verb))::text[] AS denied;
+
+-- name: row_triggers
+-- The users' enabled BEFORE triggers for each inserted or updated row of a table, with their functions' text.
+SELECT t.tgname AS name, l.lanname AS language, p.proname AS function, p.prosrc AS source
+FROM pg_catalog.pg_trigger t
+JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
+JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+WHERE t.tgrelid = :oid AND NOT t.tgisinternal AND t.tgenabled <> 'D'
+  AND t.tgtype & 2 = 2 AND t.tgtype & 1 = 1 AND t.tgtype & 20 > 0
+ORDER BY t.tgname;

@@ -1,0 +1,94 @@
+"""The command line in a project with a database of its own: `ri` in this process, and in processes of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from support.workbench import Workbench
+
+from ri_declarative.cli.main import main
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+RI = (sys.executable, "-m", "ri_declarative.cli")
+
+PEOPLE = """\
+source: {format: csv}
+schema:
+  required: [email, name]
+  properties:
+    email: {type: string, format: email}
+    name: {type: string, minLength: 1}
+target: {table: public.people, key: email}
+"""
+GOOD = "email,name\na@x.org,A\n"
+ONE_OF_TWO = "email,name\na@x.org,A\nnot-an-address,B\n"
+
+
+class Said(NamedTuple):
+    """What came out of a command."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """The one object on stdout."""
+        return json.loads(self.out)
+
+
+@dataclass
+class CommandLine:
+    """A project, the current folder while a test runs, whose `ri` is told of a database by the environment."""
+
+    bench: Workbench
+
+    @property
+    def root(self) -> Path:
+        """The project's folder."""
+        return self.bench.root
+
+    def ri(self, *words: str) -> Said:
+        """The command in this process: half a second sooner than in its own."""
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = main(words)
+        return Said(code, out.getvalue(), err.getvalue())
+
+    def start(self, *words: str, prefix: Sequence[str] = (), **options: Any) -> subprocess.Popen[str]:
+        """The command in a process of its own, its stderr in a pipe."""
+        streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
+        return subprocess.Popen([*prefix, *RI, *words], text=True, **streams)
+
+    def shell(self, line: str, *, path: str = "") -> Said:
+        """A line of bash in the project; `ri` is this checkout's."""
+        environment = {**os.environ, "PATH": os.pathsep.join(filter(None, [path, os.environ["PATH"]]))}
+        command = f'ri() {{ {shlex.join(RI)} "$@"; }}; set -o pipefail; {line}'
+        done = subprocess.run(
+            ["bash", "-c", command],
+            capture_output=True, text=True, env=environment, stdin=subprocess.DEVNULL, timeout=60, check=False,
+        )  # fmt: skip
+        return Said(done.returncode, done.stdout, done.stderr)
+
+    def people(self) -> str:
+        """The name of a pipeline, whose table is there, too."""
+        self.bench.pipeline("people", PEOPLE)
+        self.bench.sql("CREATE TABLE IF NOT EXISTS public.people (email text PRIMARY KEY, name text NOT NULL)")
+        return "people"
+
+    def failed_batch(self) -> str:
+        """The id of a batch of `people` with one completed and one failed record."""
+        self.bench.file("people.csv", ONE_OF_TWO)
+        said = self.ri("run", self.people(), "people.csv", "--json")
+        assert said.code == 1, said
+        return str(said.json["batch_id"])
