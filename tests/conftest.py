@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.embedded import temporary_homes_elsewhere, temporary_project
+from support.embedded import (
+    copy_database,
+    make_database,
+    stop_for_good,
+    temporary_homes_elsewhere,
+    temporary_project,
+)
 from support.postgres import BIN_DIR, Server, running_server
 from support.workbench import Workbench
+
+
+def pytest_configure() -> None:
+    """Behind `&` SIGINT is ignored, here and in every child: a test that sends one would wait for ever."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _hide_developers_databases(environment: pytest.MonkeyPatch) -> None:
@@ -63,6 +76,29 @@ def project_folder() -> Iterator[Path]:
     """
     with temporary_project() as folder:
         yield folder
+
+
+@pytest.fixture(scope="session")
+def seed(_no_developers_database_in_fixtures: None, _no_data_in_the_system: None) -> Iterator[Path]:
+    """The data folder of an embedded database, which does not run; copying it is faster than initdb."""
+    with temporary_project() as folder:
+        make_database(folder)
+        yield folder / ".ri/postgres"
+
+
+@pytest.fixture
+def stopped_project(project_folder: Path, seed: Path) -> Path:
+    """A project whose embedded database has been made, but does not run."""
+    copy_database(seed, project_folder)
+    return project_folder
+
+
+@pytest.fixture
+def shared_project(seed: Path) -> Iterator[Path]:
+    """A project like that for tests that leave its files as they are: not copied."""
+    project = seed.parents[1]
+    yield project
+    stop_for_good(project)
 
 
 @pytest.fixture

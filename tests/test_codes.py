@@ -80,7 +80,7 @@ def test_an_entry_is_one_or_two_plain_sentences(entry: Code) -> None:
         assert text[0].isupper() or text[0] == "`", text
         assert text[-1] in ".?", text
         assert len(text) <= 200, text
-    assert re.fullmatch(r"(item (failed|skipped)|exit [23])\b.*", entry.ends)
+    assert re.fullmatch(r"(item (failed|skipped)|exit [23]|warning)\b.*", entry.ends)
     assert not entry.example.startswith(entry.code)
 
 

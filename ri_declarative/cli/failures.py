@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
 
 import click
 
 from ri_declarative.cli import output
+from ri_declarative.cli.excerpts import with_excerpts
 from ri_declarative.errors import ConfigError, RiError, StoppedError, UsageError
 
 
 def report(error: RiError, *, as_json: bool = False) -> int:
     """The error's exit code, after telling of it."""
-    output.note(printable_lines(str(error)))
+    output.note(_text(error))
     if as_json:
         output.deliver(output.json_text(as_object(error)))
     return error.exit_code
+
+
+def _text(error: RiError) -> str:
+    """What a person reads; of a wrong file each finding with its line and carets under the place."""
+    if isinstance(error, ConfigError):
+        return with_excerpts(error.diagnostics, sys.stderr)
+    return printable_lines(str(error))
 
 
 def as_object(error: RiError) -> dict[str, object]:
@@ -29,7 +38,8 @@ def as_object(error: RiError) -> dict[str, object]:
     }
     if isinstance(error, ConfigError):
         described["diagnostics"] = [
-            {**d.position._asdict(), "code": d.code, "message": d.message} for d in error.diagnostics
+            {**d.position._asdict(), "severity": str(d.severity), "code": d.code, "message": d.message}
+            for d in error.diagnostics
         ]
     return described
 

@@ -10,10 +10,14 @@ from ri_declarative.cli.options import diagnostics
 from ri_declarative.words import did_you_mean
 
 # In the order of a day's work; each is a module here.
-COMMANDS = ("init", "list", "run", "reprocess", "status", "errors", "db", "doctor", "completion")
+COMMANDS = (
+    *("init", "list", "check", "explain", "run", "reprocess", "status", "errors"),
+    *("db", "doctor", "schema", "completion"),
+)
 
 EPILOG = """\b
 Examples:
+  ri check                                  what is wrong with the pipelines, before a run
   ri run customer_data customers.csv        import a file
   ri errors last                            what failed, and why
   ri errors last --csv fix.csv              the failed records, to be repaired

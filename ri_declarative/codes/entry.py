@@ -19,7 +19,7 @@ class Code(NamedTuple):
 
     code: str
     origins: tuple[Origin, ...]
-    ends: str  # the item's status, or the exit code
+    ends: str  # the item's status, the exit code, or "warning"
     cause: str
     example: str  # the message as it is printed, without the code
     cure: str
@@ -41,6 +41,11 @@ def on_record(code: str, *, cause: str, example: str, cure: str, ends: str = "it
 def in_file(code: str, *, cause: str, example: str, cure: str) -> Code:
     """A finding about ri.yaml, a pipeline or a schema: nothing is read or written."""
     return Code(code, (Origin.FILE,), "exit 2", cause, example, cure)
+
+
+def warning(code: str, *, cause: str, example: str, cure: str) -> Code:
+    """A finding of `ri check` that keeps no run from beginning."""
+    return Code(code, (Origin.FILE,), "warning", cause, example, cure)
 
 
 def of_run(code: str, *, cause: str, example: str, cure: str, ends: str = "exit 2") -> Code:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ri_declarative.codes.entry import Code, Group, Origin, in_file
+from ri_declarative.codes.entry import Code, Group, Origin, in_file, warning
 
 TEXT = Group(
     "Files: YAML and JSON",
@@ -112,8 +112,17 @@ TEXT = Group(
 
 LANGUAGE = Group(
     "Files: the pipeline language",
-    "Keys and values of ri.yaml and of pipelines/NAME.yaml. All findings of a file are told at once.",
+    "Keys and values of ri.yaml and of pipelines/NAME.yaml. All findings of a file are told at once; `ri check "
+    "--offline` looks for them in all files.",
     (
+        in_file(
+            "date-format",
+            cause="Dates written by the pattern of `date` never have the format that the schema demands, so that every "
+            "record with one would fail.",
+            example='source.fields.seen_at.date: gives values like 2026-12-31T23:59:00, which format "date-time" of '
+            "the schema always refuses; it needs a time zone: add %z, or leave the format out",
+            cure="Change the pattern or the format. `type: string` without a format is enough for a timestamp column.",
+        ),
         in_file(
             "duplicate-header",
             cause="Two fields want the same header of the source.",
@@ -149,7 +158,7 @@ LANGUAGE = Group(
             "unknown-key",
             cause="The key means nothing where it stands: a spelling mistake, or it belongs one level up or down.",
             example='limit: unknown key; did you mean "limits"?',
-            cure="Correct it. The reference and your editor (schema/pipeline.schema.json) know all keys.",
+            cure="Correct it. docs/pipeline-reference.md and your editor (`ri schema`) know all keys.",
         ),
         in_file(
             "unknown-value",
@@ -213,8 +222,24 @@ SCHEMA_FILES = Group(
 
 CATALOGUE = Group(
     "Files: the pipeline and the database",
-    "The pipeline is sound, but the table is not as it expects. Found before the first record is read.",
+    "The pipeline is sound, but the table is not as it expects. Found by `ri check`, and before a run reads its first "
+    "record. Warnings do not keep a run from beginning.",
     (
+        in_file(
+            "column-type",
+            cause="What the schema or the date pattern makes of the field can never be stored in this column. A warning "
+            "when only some of the values that `enum` lists do not fit.",
+            example='target.columns.born: the schema makes "born" boolean, which this column never takes: expected a '
+            "date like 2026-12-31 for date, got true",
+            cure="Change the type in the schema or the column's type. `ri explain PIPELINE` shows both side by side.",
+        ),
+        in_file(
+            "create-table",
+            cause="`create: true`, and the database does not let the table be made.",
+            example="target.create: the database does not let public.products be made: permission denied for schema "
+            "public (SQLSTATE 42501)",
+            cure="Let the owner GRANT CREATE on the schema, or create the table yourself and leave `create` out.",
+        ),
         in_file(
             "generated-column",
             cause="The database fills this column itself (GENERATED ALWAYS); it cannot be written.",
@@ -229,6 +254,14 @@ CATALOGUE = Group(
             cure="Run the command that the message gives. The index must not be partial, deferrable or over an "
             "expression.",
         ),
+        warning(
+            "key-trigger",
+            cause="A BEFORE trigger of the table may change the key of a row or drop the row. Every record still keeps "
+            "its own fate, but such chunks are written row by row.",
+            example='target.key: trigger "tidy" of public.customers writes "email", which is part of the key: chunks '
+            "in which it changes one are written row by row",
+            cure="Do in `clean` what the trigger does to the key; then it changes nothing and the import is fast.",
+        ),
         in_file(
             "lookup-index",
             cause="The columns under `match` are not unique in the other table: one value could have two partners.",
@@ -242,6 +275,13 @@ CATALOGUE = Group(
             "The database role may not do what the import needs.",
             "target.table: role importer may not INSERT on public.customers",
             "Let the owner GRANT what the message names, or connect as another role.",
+        ),
+        warning(
+            "row-security",
+            cause="Row-level security of the table applies to this role, so it may not see or write every row.",
+            example="target.table: row-level security of public.customers applies to role importer: a row that its "
+            "policies hide is taken for missing, one that they refuse fails",
+            cure="Import as a role with BYPASSRLS or as the table's owner, if all rows are meant.",
         ),
         in_file(
             "statement",

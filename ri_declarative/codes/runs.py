@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ri_declarative.codes.entry import Group, of_run
+from ri_declarative.codes.entry import Code, Group, Origin, of_run
 
 _EITHER = "exit 3; exit 2 when nothing has begun yet"
 
@@ -52,11 +52,13 @@ USAGE = Group(
             example="nobody is here to be asked; nothing was removed",
             cure="Answer y, or give --yes in a script.",
         ),
-        of_run(
+        Code(
             "pipeline-name",
-            cause="There is a file of that name, but its name cannot be a pipeline's.",
-            example="pipelines/customer_data.yml cannot be a pipeline: rename it to customer_data.yaml",
-            cure="Rename it: small letters, digits and _, beginning with a letter, ending in .yaml.",
+            (Origin.FILE, Origin.RUN),
+            "exit 2, in `ri check` a warning",
+            "There is a file of that name, but its name cannot be a pipeline's.",
+            "pipelines/customer_data.yml cannot be a pipeline: rename it to customer_data.yaml",
+            "Rename it: small letters, digits and _, beginning with a letter, ending in .yaml.",
         ),
         of_run(
             "unknown-batch",
@@ -69,6 +71,12 @@ USAGE = Group(
             cause="There is no file of that name in pipelines/.",
             example='there is no pipeline "customer_date"; did you mean "customer_data"?',
             cure="Correct the name; the message lists the pipelines of the project.",
+        ),
+        of_run(
+            "unknown-subject",
+            cause="The word given to `ri explain` is neither a pipeline of the project nor an error code.",
+            example='"schema.formt" is neither a pipeline here nor an error code; did you mean "schema.format"?',
+            cure="Correct it. Codes are written as they are printed in brackets; `ri list` lists the pipelines.",
         ),
         of_run(
             "usage",

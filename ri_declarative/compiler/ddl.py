@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Column as SqlColumn
-from sqlalchemy import Connection, MetaData, Table, types
+from sqlalchemy import Connection, MetaData, Table, func, select, types
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 from sqlalchemy.types import TypeEngine
@@ -30,6 +30,7 @@ _TYPES: Mapping[str, TypeEngine[Any]] = {
     "object": postgresql.JSONB(),
     "array": postgresql.JSONB(),
 }
+_LOCK = 7_215_010_032  # any number that no other program takes
 _RUN_TYPES: Mapping[str, TypeEngine[Any]] = {
     "batch_id": types.Uuid(),
     "item_id": types.Uuid(),
@@ -40,7 +41,7 @@ _RUN_TYPES: Mapping[str, TypeEngine[Any]] = {
 
 
 def create_table(connection: Connection, pipeline: Pipeline) -> None:
-    """Create the pipeline's table; its key becomes the primary key."""
+    """Create the pipeline's table, unless somebody else is faster; its key becomes the primary key."""
     schema, name = split_name(pipeline.spec.target.table)
     required = set(pipeline.record_schema.get("required", ()))
     columns = [
@@ -53,6 +54,8 @@ def create_table(connection: Connection, pipeline: Pipeline) -> None:
         )
         for column, spec in pipeline.columns.items()
     ]
+    # Two at once would meet in pg_type's unique index in spite of IF NOT EXISTS (SQLSTATE 23505).
+    connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
     connection.execute(CreateTable(Table(name, MetaData(), *columns, schema=schema), if_not_exists=True))
 
 

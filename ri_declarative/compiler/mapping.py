@@ -184,7 +184,7 @@ class _Mapper:
                 relation.schema,
                 relation.name,
                 tuple(pairs),
-                str(spec.take),
+                relation.columns[spec.take or ""],
                 spec.missing == "fail" or key,
                 spec.fields[0],
                 label,
@@ -294,8 +294,8 @@ class _Mapper:
             return "the target is a view: the constraints of its table are out of sight"
         if self._self_lookup:
             return "a look-up reads the target itself"
-        if relation.constraint_trigger:
-            return "a constraint trigger may judge across rows"
+        if relation.write_trigger:
+            return "a trigger runs on INSERT or UPDATE: it may look at other rows"
         own = next((fk.name for fk in relation.foreign_keys if fk.self_reference and mapped & set(fk.columns)), None)
         if own:
             return f'foreign key "{own}" points at the target itself'

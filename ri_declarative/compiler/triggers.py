@@ -19,7 +19,7 @@ _NOTHING_STORED = re.compile(r"\breturn\s+null\b", re.IGNORECASE)
 def may_touch_key(trigger: RowTrigger, key: Sequence[str]) -> str | None:
     """What the trigger may do to rows that makes them hard to find again; None: nothing that can be told.
 
-    >>> may_touch_key(RowTrigger("t", "plpgsql", "f", "BEGIN NEW.email := lower(NEW.email); RETURN NEW; END"), ["email"])
+    >>> may_touch_key(RowTrigger("t", "plpgsql", "f", "BEGIN NEW.email := 'x'; RETURN NEW; END"), ["email"])
     'writes "email", which is part of the key: chunks in which it changes one are written row by row'
     """
     if trigger.language == "internal":  # PostgreSQL's own: none of them writes a column that is not named to it

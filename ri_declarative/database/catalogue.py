@@ -117,7 +117,7 @@ class Relation:
     checks: tuple[Check, ...]
     foreign_keys: tuple[ForeignKey, ...]
     before_row_trigger: bool  # a user's trigger may rewrite or swallow a row
-    constraint_trigger: bool  # a user's constraint trigger may judge across rows
+    write_trigger: bool  # a user's trigger runs on INSERT or UPDATE; it may look at other rows
 
     @property
     def label(self) -> str:
@@ -176,7 +176,7 @@ def read_relation(connection: Connection, name: str) -> Relation | None:
         checks=tuple(_check(row) for row in constraints if row["kind"] == "c"),
         foreign_keys=tuple(_foreign_key(row) for row in constraints if row["kind"] == "f"),
         before_row_trigger=triggers["before_row"],
-        constraint_trigger=triggers["constraint_trigger"],
+        write_trigger=triggers["write_trigger"],
     )
 
 

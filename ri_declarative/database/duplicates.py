@@ -165,8 +165,8 @@ class Duplicates:
         cursor.execute(
             SQL(
                 "SELECT h.n, i.item_index, i.source_line, i.status = 'completed' FROM ({}) AS h JOIN {} AS i "
-                "ON i.key_hash = h.key_hash AND i.batch_id = ANY ({}) ORDER BY h.n, i.item_index"
-            ).format(self._hashed(), self._items, _uuids(self._lineage.batch_ids))
+                "ON i.key_hash = h.key_hash AND i.batch_id = ANY ({}) WHERE {} ORDER BY h.n, i.item_index"
+            ).format(self._hashed(), self._items, _uuids(self._lineage.batch_ids), self._is_newest())
         )
         met: dict[int, list[Met]] = {}
         for n, *item in cursor.fetchall():
@@ -198,6 +198,10 @@ class Duplicates:
         problem = Problem("target.duplicate", None, f"has the same {keys} as {first}", {"first_index": str(index)})
         return Removed(problem, skipped=self._plan.on_duplicate == "first")
 
+    def _is_newest(self) -> Composed:
+        """What was repeated since, perhaps with another key, holds nothing any more."""
+        return SQL("NOT EXISTS (SELECT FROM {} AS c WHERE c.parent_item_id = i.id)").format(self._items)
+
     # ── records overtaken by a later one of their lineage ────────────────────────────────────
 
     def _skip_superseded(self, cursor: Cursor, found: SortedOut) -> None:
@@ -206,8 +210,8 @@ class Duplicates:
             SQL(
                 "SELECT f.n, pg_catalog.max(i.item_index), pg_catalog.max(i.source_line) FROM ({}) AS f JOIN {} AS i "
                 "ON i.batch_id = ANY ({}) AND i.status = 'completed' AND i.target_id = f.target_id "
-                "AND i.item_index > f.n GROUP BY f.n"
-            ).format(self._upsert.found_statement(), self._items, _uuids(self._lineage.batch_ids))
+                "AND i.item_index > f.n AND {} GROUP BY f.n"
+            ).format(self._upsert.found_statement(), self._items, _uuids(self._lineage.batch_ids), self._is_newest())
         )
         for n, index, line in cursor.fetchall():
             later = f"line {line}" if line is not None else f"record {index}"

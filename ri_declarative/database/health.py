@@ -25,9 +25,9 @@ class ServerHealth(NamedTuple):
     may_temp: bool
     may_migrate: bool  # may make the bookkeeping tables, or their schema
     data_dir: str | None  # None: we may not know, or it is on another machine
-    books_version: int  # 0: there are none
+    books_version: int | None  # 0: there are none; None: we may not read it
     newest_books: int  # that this ri knows
-    denied: tuple[str, ...]  # "INSERT on import_logs"; empty while there are no books
+    denied: tuple[str, ...]  # "INSERT on import_logs"
     clock_ahead_s: float  # the server's clock minus ours
 
 
@@ -45,11 +45,11 @@ def _examined(connection: Connection, schema: str) -> ServerHealth:
     sql = queries("health")
     parameters = {"schema": schema}
     server = connection.execute(text(sql["server"]), parameters).mappings().one()
-    version = applied_version(connection, schema)
-    denied = connection.execute(text(sql["denied"]), parameters).scalars().all() if version else ()
+    hidden = connection.execute(text(sql["version_is_hidden"]), parameters).scalar()
+    denied = connection.execute(text(sql["denied"]), parameters).scalars().all()
     return ServerHealth(
         **server,
-        books_version=version,
+        books_version=None if hidden else applied_version(connection, schema),
         newest_books=all_migrations()[-1].version,
         denied=tuple(denied),
         clock_ahead_s=_clock_ahead_s(connection, sql["clock"]),

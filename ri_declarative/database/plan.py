@@ -57,7 +57,7 @@ class Lookup:
     schema: str
     table: str
     match: tuple[tuple[Column, Staged], ...]
-    take: str
+    take: Column
     fails: bool  # a present value without a partner refuses the record
     field: str  # for the problem
     label: str  # "countries.code"

@@ -72,13 +72,28 @@ class Predictions:
             if c.column.type_name == "interval" and c.column.typmod >= 0
         ]
 
+    def _looked_up_cut(self) -> list[Prediction]:
+        return [
+            (
+                Identifier("q", f"y{k}"),
+                Refusal(
+                    "field.scale",
+                    c.field,
+                    f"the value taken does not fit {c.column.type_text} of {self._plan.relation.label}",
+                    {"column": c.column.name},
+                ),
+            )
+            for k, c in enumerate(self._plan.columns)
+            if isinstance(c.source, LookedUp)
+        ]
+
     def _nulls(self) -> list[Prediction]:
         """NOT NULL columns of the mapping; a trigger may fill them first, a domain is left to the database."""
         if self._rewritten:
             return []
         return [
             (
-                SQL("NOT q.same AND {} IS NULL").format(self._value[c.column.name]),
+                SQL("NOT (q.same OR q.existing) AND {} IS NULL").format(self._value[c.column.name]),
                 Refusal(
                     "db.not_null",
                     c.field,
@@ -103,7 +118,7 @@ class Predictions:
         label = self._plan.relation.label
         return [
             (
-                SQL("NOT q.same AND {} IS FALSE").format(Identifier("c", f"c{k}")),
+                SQL("NOT (q.same OR q.existing) AND {} IS FALSE").format(Identifier("c", f"c{k}")),
                 Refusal(
                     "db.check",
                     self._plan.by_name[check.columns[0]].field if len(check.columns) == 1 else None,
@@ -155,7 +170,7 @@ class Predictions:
             details = {"sqlstate": "23503", "constraint": key.name, "column": ", ".join(key.columns)}
             field = self._plan.by_name[key.columns[0]].field if len(key.columns) == 1 else None
             message = f"has no partner in {key.schema}.{key.table} ({', '.join(key.foreign_columns)})"
-            condition = SQL(" AND ").join([SQL("NOT q.same"), *present, missing])
+            condition = SQL(" AND ").join([SQL("NOT (q.same OR q.existing)"), *present, missing])
             found.append((condition, Refusal("db.foreign_key", field, message, details)))
         return found
 

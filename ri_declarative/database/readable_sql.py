@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 _WIDTH = 110
 _QUOTED = r"""'(?:[^']|'')*'|"(?:[^"]|"")*\""""
@@ -14,7 +15,8 @@ _CLAUSES = re.compile(
     r"(?<![\w.])(?:UNION ALL|SELECT|(?<!DISTINCT )FROM|CROSS JOIN|LEFT JOIN|(?<!LEFT )(?<!CROSS )JOIN|WHERE|ORDER BY"
     r"|ON CONFLICT|RETURNING|INSERT INTO|UPDATE|(?<!UPDATE )SET)\b"
 )
-_CONDITIONS = re.compile(r"(?<![\w.])(?:WHEN|ELSE|END|AND)\b")
+_CASES = re.compile(r"(?<![\w.])(?:WHEN|ELSE|END)\b")
+_CONDITIONS = re.compile(r"(?<![\w.])AND\b")
 
 
 def readable_sql(sql: str) -> str:
@@ -36,12 +38,14 @@ def _laid_out(text: str, depth: int) -> Iterator[str]:
             yield from _laid_out(clause, depth)
     elif len(parts := _split_at_commas(text)) > 1:
         yield from _listed(parts, depth)
+    elif len(branches := _split_before(text, _CASES)) > 1:
+        yield indent + branches[0]
+        for branch in branches[1:]:
+            yield from _laid_out(branch, depth if branch.startswith("END") else depth + 1)
     elif group := _longest_group(text):
         yield from _opened(text, group, depth)
     elif len(conditions := _split_before(text, _CONDITIONS)) > 1:
-        yield indent + conditions[0]
-        for condition in conditions[1:]:
-            yield from _laid_out(condition, depth + 1)
+        yield from (line for condition in conditions for line in _laid_out(condition, depth))
     else:
         yield indent + text
 
@@ -97,7 +101,7 @@ def _split_before(text: str, words: re.Pattern[str]) -> list[str]:
         if found.start() > 0 and not any(start <= found.start() < end for start, end in hidden)
     ]
     edges = [0, *places, len(text)]
-    return [text[a:b].strip() for a, b in zip(edges, edges[1:], strict=False)]
+    return [text[a:b].strip() for a, b in pairwise(edges)]
 
 
 def _split_at_commas(text: str) -> list[str]:
@@ -108,4 +112,4 @@ def _split_at_commas(text: str) -> list[str]:
         if not any(start <= found.start() < end for start, end in hidden)
     ]
     edges = [-1, *places, len(text)]
-    return [text[a + 1 : b].strip() for a, b in zip(edges, edges[1:], strict=False)]
+    return [text[a + 1 : b].strip() for a, b in pairwise(edges)]

@@ -82,28 +82,37 @@ class Upsert:
         """Writes the one row of `source`: what was inserted is its own, whatever a trigger made of the key."""
         return self._statement(source, SQL("true"))
 
-    def rescue_statement(self, source: Composable) -> Composed | None:
-        """Updates the one row whose key a trigger rewrites into one that exists; None where it may not."""
-        if not self._updates:
-            return None
+    def rescue_statement(self, source: Composable, row: str) -> Composed:
+        """Writes the one row of `source` when a trigger rewrites its key into one that exists.
+
+        `row` names the record that `source` is made of. Without ON CONFLICT DO UPDATE, where the
+        pipeline forbids one, a clash is raised as 23505.
+        """
+        sets = [self._rescued(c, row) for c in self._written_on_update]
+        update = SQL("\nON CONFLICT ({}) DO UPDATE SET {}").format(_names(self.plan.key), SQL(", ").join(sets))
         return SQL(
             "WITH m AS MATERIALIZED ({classified})\n"
-            "INSERT INTO {target} AS t ({columns}) SELECT {values} FROM m\n"
-            "ON CONFLICT ({key}) DO UPDATE SET {sets} RETURNING {identity}"
+            "INSERT INTO {target} AS t ({columns}) SELECT {values} FROM m{update} RETURNING {identity}"
         ).format(
             classified=self._classify(source),
             target=self._target,
             columns=_names(c.column.name for c in self.plan.columns),
             values=self._values_of_m(),
-            key=_names(self.plan.key),
-            sets=SQL(", ").join(
-                SQL("{0} = COALESCE(t.{0}, EXCLUDED.{0})" if c.on_update == "fill" else "{0} = EXCLUDED.{0}").format(
-                    Identifier(c.column.name)
-                )
-                for c in self._written_on_update
-            ),
+            update=update if self.plan.on_conflict == "update" and sets else SQL(""),
             identity=self._identity("t"),
         )
+
+    def _rescued(self, column: TargetColumn, row: str) -> Composable:
+        """EXCLUDED holds what would be inserted, defaults included; an update means the value itself."""
+        name = Identifier(column.column.name)
+        value: Composable = SQL("EXCLUDED.{}").format(name)
+        if isinstance(column.source, Staged):
+            value = _cast(Identifier(row, column.source.cell), column.column)
+        if column.keep_missing:
+            value = SQL("CASE WHEN {} THEN t.{} ELSE {} END").format(self._is_missing(column, row), name, value)
+        if column.on_update == "fill":
+            value = SQL("COALESCE(t.{}, {})").format(name, value)
+        return SQL("{} = {}").format(name, value)
 
     def keys_statement(self) -> Composed:
         """Per staged row: n and the key's values as k0…; what equality means is the column's business."""
@@ -170,6 +179,10 @@ class Upsert:
             selected.append(SQL("{} AS {}").format(self._new_value(column), Identifier(f"v{k}")))
             if self._is_compared(column):
                 selected.append(SQL("{} AS {}").format(Identifier("t", column.column.name), Identifier(f"o{k}")))
+            if column.keep_missing:
+                selected.append(SQL("{} AS {}").format(self._is_missing(column), Identifier(f"g{k}")))
+            if isinstance(column.source, LookedUp):
+                selected.append(SQL("{} AS {}").format(self._is_cut(column), Identifier(f"y{k}")))
         for k, lookup in enumerate(self.plan.lookups):
             selected.append(SQL("{} AS {}").format(self._lookup_missing(k, lookup), Identifier(f"x{k}")))
         return SQL("SELECT {selected}\n  FROM {source} AS s{lookups}{target}").format(
@@ -203,6 +216,15 @@ class Upsert:
         present = [SQL("{} IS NOT NULL").format(Identifier("s", staged.cell)) for _, staged in lookup.match]
         absent = SQL("{} IS NULL").format(Identifier(f"l{number}", lookup.match[0][0].name))
         return SQL(" AND ").join([*present, absent])
+
+    def _is_cut(self, column: TargetColumn) -> Composed:
+        """Whether the column cannot hold what the look-up takes: PostgreSQL would round or cut it in silence."""
+        assert isinstance(column.source, LookedUp)
+        lookup = self.plan.lookups[column.source.lookup]
+        taken = Identifier(f"l{column.source.lookup}", lookup.take.name)
+        return SQL("CAST(CAST({0} AS {1}) AS {2}) <> {0}").format(
+            taken, SQL(column.column.type_text), Identifier(lookup.take.type_schema, lookup.take.type_name)
+        )
 
     def _same(self) -> Composed:
         pairs = [
@@ -250,16 +272,16 @@ class Upsert:
             return _cast(Literal(source.text), column.column)
         if isinstance(source, RunFact):
             return _cast(self._facts.expression(source.name), column.column)
-        return _cast(Identifier(f"l{source.lookup}", self.plan.lookups[source.lookup].take), column.column)
+        return _cast(Identifier(f"l{source.lookup}", self.plan.lookups[source.lookup].take.name), column.column)
 
-    def _is_missing(self, column: TargetColumn) -> Composable:
+    def _is_missing(self, column: TargetColumn, row: str = "s") -> Composable:
         source = column.source
         if isinstance(source, LookedUp):
-            cells = [Identifier("s", staged.cell) for _, staged in self.plan.lookups[source.lookup].match]
+            cells = [Identifier(row, staged.cell) for _, staged in self.plan.lookups[source.lookup].match]
             return SQL("({})").format(SQL(" OR ").join(SQL("{} IS NULL").format(cell) for cell in cells))
         assert isinstance(source, Staged)
         assert source.mark
-        return SQL("{} IS NOT NULL").format(Identifier("s", source.mark))
+        return SQL("{} IS NOT NULL").format(Identifier(row, source.mark))
 
     # ── u and i: write ───────────────────────────────────────────────────────────────────────
 
@@ -274,14 +296,15 @@ class Upsert:
         return allowed and any(self._is_compared(c) for c in self.plan.columns)
 
     def _update(self) -> Composed:
-        names = self._names_in_m()
         return SQL(
             "UPDATE {target} AS t SET {sets} FROM m\n  WHERE {identity} AND m.found AND NOT m.existing AND NOT m.same "
             "AND m.refused IS NULL RETURNING m.n, {target_id} AS ri_id"
         ).format(
             target=self._target,
             sets=SQL(", ").join(
-                SQL("{} = {}").format(Identifier(c.column.name), names[c.column.name]) for c in self._written_on_update
+                SQL("{} = {}").format(Identifier(c.column.name), self._updated_live(k, c))
+                for k, c in enumerate(self.plan.columns)
+                if c.on_update != "keep"
             ),
             identity=SQL(" AND ").join(
                 SQL("{} = {}").format(Identifier("t", name), Identifier("m", f"id{k}"))
@@ -289,6 +312,13 @@ class Upsert:
             ),
             target_id=self._identity("t"),
         )
+
+    def _updated_live(self, number: int, column: TargetColumn) -> Composable:
+        """What stays is read from the row as it is when its lock is granted: another session may have changed it."""
+        value, there = Identifier("m", f"v{number}"), Identifier("t", column.column.name)
+        if column.keep_missing:
+            return SQL("CASE WHEN {} THEN {} ELSE {} END").format(Identifier("m", f"g{number}"), there, value)
+        return SQL("COALESCE({}, {})").format(there, value) if column.on_update == "fill" else value
 
     def _insert(self) -> Composed:
         return SQL(

@@ -104,13 +104,16 @@ class Walk:
         ).format(RESULT)
 
     def _rescue(self) -> Composable:
-        statement = self._upsert.rescue_statement(self._row_source())
-        if statement is None:
+        """Only a trigger can make a row vanish whose key was not found: it swallowed it, or rewrote the key."""
+        if not self._upsert.plan.relation.before_row_trigger:
             return SQL("")
+        statement = self._upsert.rescue_statement(self._row_source(), ROW)
+        state = Literal("u" if self._upsert.plan.on_conflict == "update" else "i")
         return SQL(
-            "IF ri_state = 'x' THEN\n{} INTO ri_target;\n"
-            "IF ri_target IS NOT NULL THEN ri_state := 'u'; END IF;\nEND IF;"
-        ).format(statement)
+            "IF ri_state = 'x' THEN BEGIN\n{} INTO ri_target;\n"
+            "IF ri_target IS NOT NULL THEN ri_state := {}; END IF;\n"
+            "EXCEPTION WHEN unique_violation THEN ri_state := 'e'; END; END IF;"
+        ).format(statement, state)
 
     def _is_record_fault(self) -> Composable:
         """The same judgement as `sqlstate.fault_of`; 21000 here can only come from a trigger on this row."""

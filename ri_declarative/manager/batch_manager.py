@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Self, TextIO
 from sqlalchemy import Engine
 
 from ri_declarative.compiler.compile import compile_pipeline, required_fields
+from ri_declarative.compiler.explain import Explanation
 from ri_declarative.compiler.processor import CompiledProcessor
 from ri_declarative.database.books import Books
 from ri_declarative.database.connect import choose_database, open_engine
@@ -19,9 +20,11 @@ from ri_declarative.database.readiness import check_readiness
 from ri_declarative.database.store import Ownership, Store
 from ri_declarative.engine.limits import Limits
 from ri_declarative.engine.run import Run
-from ri_declarative.errors import DatabaseError, SourceError, StoppedError, UsageError
+from ri_declarative.errors import DatabaseError, Diagnostic, SourceError, StoppedError, UsageError
+from ri_declarative.manager.checks import check_files, in_order
 from ri_declarative.manager.export import write_repairable
 from ri_declarative.manager.items_source import ItemsSource, by_index
+from ri_declarative.manager.targets import Targets
 from ri_declarative.processors.context import Batch, ImportContext
 from ri_declarative.records import BatchStatus, BatchSummary, Item, ItemStatus, Progress
 from ri_declarative.sources.open import open_source
@@ -52,6 +55,7 @@ class BatchManager:
         self._folder = project
         self.warnings: tuple[str, ...] = ()
         self._is_embedded = False
+        self._migrated: list[str] = []  # by opening the embedded database
         if isinstance(database, Engine):
             self._engine, self.database_label = database, str(database.url.database)
             self._owns_engine = False
@@ -65,7 +69,7 @@ class BatchManager:
         self.database_label, self.warnings, self._is_embedded = choice.label, choice.warnings, choice.embedded
         self._engine = open_engine(choice, root)
         if choice.embedded:
-            migrate(self._engine, self._books_schema)
+            self._migrated = migrate(self._engine, self._books_schema)
 
     def __enter__(self) -> Self:
         return self
@@ -248,8 +252,31 @@ class BatchManager:
             return store.dismiss(batch_id, items, reason=reason)
 
     def migrate(self) -> list[str]:
-        """Bring the bookkeeping tables up to date; names of the migrations applied."""
-        return migrate(self._engine, self._books_schema)
+        """Bring the bookkeeping tables up to date; names of the migrations that this manager has applied."""
+        self._migrated += migrate(self._engine, self._books_schema)
+        return list(self._migrated)
+
+    # ── before a run ─────────────────────────────────────────────────────────────────────────
+
+    def check(self, names: Sequence[str] | None = None, *, offline: bool = False) -> list[Diagnostic]:
+        """Every finding about the pipelines named (default: all), errors and warnings, by place; writes nothing.
+
+        `offline`: the files only. Whether a run could begin in the database at all is `targets.not_ready()`.
+        """
+        files = check_files(self.project, names)
+        if offline:
+            return files.all
+        against_database = self.targets.check(files.sound.values())
+        return in_order([*files.all, *(found for told in against_database.values() for found in told)])
+
+    def explain(self, name: str) -> Explanation:
+        """How a pipeline would be run in this database. Raises ConfigError when it could not be."""
+        return self.targets.explain(load_pipeline(self.project, name))
+
+    @property
+    def targets(self) -> Targets:
+        """What this database says about pipelines."""
+        return Targets(self._engine, self._books_schema)
 
     # ── where we are ─────────────────────────────────────────────────────────────────────────
 

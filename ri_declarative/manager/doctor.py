@@ -64,7 +64,7 @@ def _ok(name: str, message: str) -> Check:
 
 
 def _failed(name: str, error: RiError) -> Check:
-    return Check(name, CheckStatus.FAIL, error.message, error.hint)
+    return Check(name, CheckStatus.FAIL, error.message, error.hint or "correct it at the place named")
 
 
 # ── software and project ─────────────────────────────────────────────────────────────────────
@@ -199,6 +199,9 @@ def _writable(health: ServerHealth) -> Check:
 def _tables(health: ServerHealth, schema: str, *, embedded: bool) -> Check:
     """The bookkeeping tables."""
     version, newest = health.books_version, health.newest_books
+    if version is None:
+        message = f'role {health.role} may not read which version of ri\'s tables is in schema "{schema}"'
+        return Check("tables", CheckStatus.FAIL, message, "see privileges")
     if version == newest:
         return _ok("tables", f'ri\'s tables in schema "{schema}" are current (version {version})')
     if version > newest:
@@ -213,9 +216,10 @@ def _tables(health: ServerHealth, schema: str, *, embedded: bool) -> Check:
 def _privileges(health: ServerHealth, schema: str) -> Check:
     if health.denied:
         message = f'role {health.role} lacks {", ".join(health.denied)} in schema "{schema}"'
-        hint = f'let the owner GRANT USAGE ON SCHEMA "{schema}" and SELECT, INSERT, UPDATE on these tables'
+        hint = "let the owner of ri's tables GRANT this"
         return Check("privileges", CheckStatus.FAIL, message, hint)
-    if health.books_version < health.newest_books and not health.may_migrate:
+    current = health.books_version == health.newest_books
+    if not current and not health.may_migrate:
         message = f'role {health.role} may not create tables in schema "{schema}"'
         return Check("privileges", CheckStatus.FAIL, message, "run `ri db migrate` as the schema's owner")
     return _ok("privileges", f"role {health.role} may keep the books")

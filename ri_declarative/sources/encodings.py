@@ -11,6 +11,7 @@ import re
 from typing import NamedTuple
 
 from ri_declarative.errors import SourceError
+from ri_declarative.words import did_you_mean
 
 KEEP_BYTES = "ri_declarative.keep_bytes"  # name of the error handler that is registered below
 _BAD_BYTE = re.compile("[\ud800-\udfff]")
@@ -37,6 +38,13 @@ _FAMILIES = {
 }
 # Without a mark: RFC 2781 section 4.3 says big-endian, every file seen in practice is little-endian.
 _WITHOUT_MARK = {"utf-8-sig": "utf-8", "utf-16": "utf-16-le", "utf-32": "utf-32-le"}
+# What people call encodings that Python knows by another name.
+_MEANT = {name: "cp1252" for name in ("windows", "ansi", "win", "win1252", "excel", "western", "windows-ansi")}
+_MEANT |= {"dos": "cp850", "mac": "mac-roman", "unicode": "utf-16", "utf8mb4": "utf-8", "latin": "latin-1"}
+_COMMON = (
+    *("utf-8", "utf-16", "utf-16-le", "utf-32", "ascii", "latin-1", "iso-8859-1", "iso-8859-2", "iso-8859-15"),
+    *("cp1250", "cp1251", "cp1252", "cp437", "cp850", "windows-1252", "mac-roman", "shift_jis", "euc-jp", "gb18030"),
+)
 
 
 class Encoding(NamedTuple):
@@ -67,6 +75,22 @@ def choose_encoding(head: bytes, declared: str | None, *, name: str) -> Encoding
             hint="correct source.encoding, or leave it out",
         )
     return Encoding(marked, len(mark))
+
+
+def unknown_encoding(declared: str) -> str | None:
+    """Why a declared encoding cannot be used, None when it can.
+
+    >>> unknown_encoding("windows"), unknown_encoding("latin1")
+    ('unknown encoding "windows"; did you mean "cp1252"?', None)
+    """
+    try:
+        codecs.lookup(declared)
+        b"x".decode(declared, "replace")  # LookupError for codecs that are no text encodings: base64, rot13
+    except (LookupError, UnicodeError, ValueError):  # ValueError: a NUL in the name
+        meant = _MEANT.get(declared.strip().lower())
+        near = f'; did you mean "{meant}"?' if meant else did_you_mean(declared, _COMMON)
+        return f'unknown encoding "{declared}"{near}'
+    return None
 
 
 def error_handler(codec: str) -> str:
@@ -104,12 +128,9 @@ def _as_bytes(bad: str) -> bytes:
 
 
 def _normal_name(declared: str, *, name: str) -> str:
-    try:
-        found = codecs.lookup(declared)
-        b"x".decode(declared, "replace")  # LookupError for codecs that are no text encodings: base64, rot13
-    except (LookupError, UnicodeError):
-        raise SourceError("source-encoding", f'{name}: unknown encoding "{declared}" in source.encoding') from None
-    return found.name
+    if unknown := unknown_encoding(declared):
+        raise SourceError("source-encoding", f"{name}: {unknown} (source.encoding)")
+    return codecs.lookup(declared).name
 
 
 def _keep_bytes(error: UnicodeError) -> tuple[str, int]:

@@ -42,7 +42,7 @@ class Structure:
     """One value on its way to its end. `scan` again with more bytes after `Stop.MORE`."""
 
     def __init__(self) -> None:
-        self.reached = 0  # offset up to which nothing has to be read again
+        self.reached = 0  # offset from which to go on after MORE; after BROKEN that of the fault
         self._open = bytearray()  # the brackets that are open, outermost first
         self._after_value = False  # inside a bracket, after a value that was one itself
 
@@ -105,8 +105,11 @@ class Structure:
             self._leave(end)
         elif mark in _CLOSE and found.lastindex == (1 if in_object else None):
             self._enter(mark, end)
+        elif _is_unclosed(data, end):
+            return Stop.MORE
         else:
-            return Stop.MORE if _is_unclosed(data, end) else Stop.BROKEN
+            self.reached = end
+            return Stop.BROKEN
         return None
 
     def _enter(self, bracket: int, offset: int) -> None:

@@ -99,6 +99,8 @@ def refusal(text: bytes, value: Any) -> Problem | None:
 
 def undecodable(text: bytes, error: Exception, origin: Origin) -> Problem:
     """Why a text is no JSON. msgspec's own words, except where they mislead."""
+    if not text.strip():
+        return _not_json(origin.place(text, 0), f"there is no {origin.noun}, only a comma")
     try:
         text.decode()
     except UnicodeDecodeError as bad:

@@ -7,13 +7,14 @@ in `ENDINGS`, and a test file of the same name.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 from ri_declarative.errors import SourceError, StoppedError
 from ri_declarative.sources.bytestream import ByteStream
 from ri_declarative.sources.delimited import DelimitedSource
+from ri_declarative.sources.json_array import JsonSource
 from ri_declarative.sources.jsonlines import JsonLinesSource
 from ri_declarative.sources.source import ReadOptions, Source
 from ri_declarative.words import did_you_mean
@@ -21,9 +22,10 @@ from ri_declarative.words import did_you_mean
 READERS: dict[str, Callable[[ByteStream, ReadOptions], Source]] = {
     "csv": DelimitedSource,
     "tsv": DelimitedSource,
+    "json": JsonSource,
     "jsonl": JsonLinesSource,
 }
-ENDINGS = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+ENDINGS = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 
 
 def open_source(
@@ -32,19 +34,22 @@ def open_source(
     format: str | None = None,  # noqa: A002 - the pipeline language's word
     encoding: str | None = None,
     delimiter: str | None = None,
+    records: Sequence[str] | None = None,
     stdin: BinaryIO | None = None,
 ) -> Source:
     """The records of a file, or of standard input when `path` is "-". Close it, or use `with`.
 
+    `records`: the keys that lead to the array of records in a JSON document; none: it is the document.
     SourceError when the file is missing, unreadable, empty, of unknown format, or has no usable header.
     """
     if str(path) == "-":
-        options = ReadOptions(_stdin_format(format), encoding, delimiter)
+        options = ReadOptions(_stdin_format(format), encoding, delimiter, tuple(records or ()))
         stream = ByteStream(stdin or sys.stdin.buffer, "<stdin>", owned=False)
     else:
-        options = ReadOptions(_format_of(Path(path), format), encoding, delimiter)
+        options = ReadOptions(_format_of(Path(path), format), encoding, delimiter, tuple(records or ()))
         stream = _open_file(Path(path))
     try:
+        _check_records(options, name=stream.name)
         return READERS[options.format](stream, options)
     except StoppedError as error:  # nothing has begun yet that could be stopped
         stream.close()
@@ -52,6 +57,15 @@ def open_source(
     except BaseException:
         stream.close()
         raise
+
+
+def _check_records(options: ReadOptions, *, name: str) -> None:
+    if options.records and options.format != "json":
+        raise SourceError(
+            "source-records",
+            f"{name}: source.records is a path into a JSON document, but the format is {options.format}",
+            hint="remove it, or declare source.format: json",
+        )
 
 
 def _stdin_format(declared: str | None) -> str:

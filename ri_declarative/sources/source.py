@@ -20,7 +20,7 @@ class SourceInfo:
 
     name: str  # customers.csv, "<stdin>"
     path: str | None  # absolute; None for stdin
-    format: str  # csv | tsv | jsonl
+    format: str  # csv | tsv | json | jsonl
     encoding: str  # the codec the bytes are read with, "utf-8"
     size: int | None = None  # bytes; None for pipes
     mtime: str | None = None  # ISO 8601 in UTC; None for pipes
@@ -40,6 +40,7 @@ class ReadOptions(NamedTuple):
     format: str
     encoding: str | None = None
     delimiter: str | None = None
+    records: tuple[str, ...] = ()  # json: the keys that lead to the array of records; none: it is the document
 
 
 class Source(Protocol):
@@ -54,7 +55,7 @@ class Source(Protocol):
 
     @property
     def textual(self) -> bool:
-        """True when every value is text (csv, tsv), False when values have types (jsonl)."""
+        """True when every value is text (csv, tsv), False when values have types (json, jsonl)."""
 
     @property
     def bytes_read(self) -> int:

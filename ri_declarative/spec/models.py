@@ -6,13 +6,15 @@ from here. Knows nothing of files, positions or databases.
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator, model_validator
+
+from ri_declarative.sources.encodings import unknown_encoding
+from ri_declarative.spec.date_words import directives_meant
 
 # What `clean` may do to a text, applied in the order written.
 Cleaner = Literal["trim", "collapse_spaces", "lower", "upper", "nfc", "digits"]
@@ -68,7 +70,8 @@ class FieldSpec(Model):
         wrong = sorted({f"%{d}" for d in found if d not in DATE_DIRECTIVES})
         if wrong or not found:
             known = " ".join(f"%{d}" for d in sorted(DATE_DIRECTIVES - {"%"}))
-            raise ValueError(f"{'unknown directive ' + ', '.join(wrong) if wrong else 'no directive'}; known: {known}")
+            mend = f'did you mean "{meant}"?' if (meant := directives_meant(value)) else f"known: {known}"
+            raise ValueError(f"{'unknown directive ' + ', '.join(wrong) if wrong else 'no directive'}; {mend}")
         return value
 
 
@@ -92,12 +95,8 @@ class SourceSpec(Model):
     @field_validator("encoding")
     @classmethod
     def _known_codec(cls, value: str | None) -> str | None:
-        if value is not None:
-            try:
-                if not codecs.lookup(value)._is_text_encoding:
-                    raise LookupError(value)
-            except LookupError:
-                raise ValueError(f'unknown encoding "{value}"') from None
+        if value is not None and (unknown := unknown_encoding(value)):
+            raise ValueError(unknown)
         return value
 
 

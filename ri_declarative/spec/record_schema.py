@@ -48,6 +48,13 @@ _TYPE_NAMES = {
     "array": "a list", "object": "a mapping", "string": "a text", "integer": "a whole number",
     "number": "a number", "boolean": "true or false", "null": "nothing",
 }  # fmt: skip
+_FORMATS_TAKEN_FOR_TYPES = {"datetime": "date-time", "timestamp": "date-time", "timestamptz": "date-time"}
+_FORMATS_TAKEN_FOR_TYPES |= {"mail": "email", "e-mail": "email", "url": "uri"}
+_OTHER_NAMES_OF_TYPES = {
+    "text": "string", "str": "string", "varchar": "string", "char": "string", "int": "integer", "bigint": "integer",
+    "decimal": "number", "numeric": "number", "float": "number", "double": "number", "bool": "boolean",
+    "list": "array", "dict": "object", "map": "object", "json": "object",
+}  # fmt: skip
 _METASCHEMA = jsonschema_rs.Draft202012Validator({"$ref": DIALECT}, offline=True)
 
 
@@ -119,10 +126,20 @@ def _types(path: KeyPath, given: Any) -> Iterator[Finding]:
     entries = [((*path, i), word) for i, word in enumerate(given)] if isinstance(given, list) else [(path, given)]
     wrong = [(place, word) for place, word in entries if word not in TYPES]
     for place, word in wrong:
-        mend = did_you_mean(word, TYPES) if isinstance(word, str) else ""
+        mend = _type_meant(word) if isinstance(word, str) else ""
         yield Finding(place, "schema-invalid", f"{shown(word)} is none of {', '.join(TYPES)}{mend}")
     if not wrong:
         yield Finding(path, "schema-invalid", "needs one or more types, each once")
+
+
+def _type_meant(word: str) -> str:
+    """Dates and the like are texts with a format; other languages have other names for types."""
+    folded = word.lower()
+    found = _FORMATS_TAKEN_FOR_TYPES.get(folded, folded if folded in FORMATS else None)
+    if found:
+        return f"; did you mean type: string, format: {found}?"
+    meant = _OTHER_NAMES_OF_TYPES.get(folded)
+    return f'; did you mean "{meant}"?' if meant else did_you_mean(word, TYPES)
 
 
 def _keywords(path: KeyPath, part: Mapping[str, Any]) -> Iterator[Finding]:

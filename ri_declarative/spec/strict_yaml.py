@@ -171,11 +171,20 @@ class _Builder:
             self.suspects.add(path)
         if not plain or event.tag is not None:
             return event.value
+        if not event.value and path:
+            return self._empty(event, path)
         value = resolve(event.value)
         if isinstance(value, Trap):
             self._refuse(event, path, value.code, value.message)
             return event.value
         return value
+
+    def _empty(self, event: _Event, path: KeyPath) -> None:
+        """YAML's null by saying nothing: what is meant is null only when it is written."""
+        after = self.lines[event.start_mark.index :].lstrip(" ")
+        mend = 'a comma must be quoted: ","' if after[:1] == "," else "write one, or remove the key"
+        self.suspects.add(path)
+        self._find(self.positions[path], "yaml-empty", f"{dotted(path)}: has no value; {mend}")
 
     def _sequence(self, path: KeyPath) -> list[Any]:
         entries: list[Any] = []

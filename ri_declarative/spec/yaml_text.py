@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 from ri_declarative.spec.positions import KeyPath
@@ -22,7 +23,7 @@ _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./+()-]*(?: [A-Za-z0-9_./+()-]+)*")
 Notes = Mapping[KeyPath, str]
 
 
-def yaml_text(data: Mapping[str, Any], notes: Notes = {}) -> str:
+def yaml_text(data: Mapping[str, Any], notes: Notes = MappingProxyType({})) -> str:
     """The text of a file; `notes` are comments behind the keys of a block.
 
     >>> print(yaml_text({"key": ["email"], "country": "NO", "limit": 5}), end="")
@@ -65,11 +66,11 @@ def _block(data: Mapping[str, Any], path: KeyPath, notes: Notes) -> Iterator[str
 
 
 def _is_leaf(value: Any, path: KeyPath, notes: Notes) -> bool:
-    """Whether the value reads well in one line: no mapping in a mapping, and nothing to note inside."""
+    """Whether the value reads well in one line: an entry of a mapping, with little and nothing to note inside."""
     if not isinstance(value, dict):
         return True
-    noted = any(other[: len(path)] == path for other in notes)
-    return bool(value) and not noted and not any(isinstance(m, dict) for m in value.values()) and len(path) > 2
+    deep = any(isinstance(inner, dict) for m in value.values() if isinstance(m, dict) for inner in m.values())
+    return bool(value) and not deep and len(path) > 2 and not any(other[: len(path)] == path for other in notes)
 
 
 def _note(notes: Notes, path: KeyPath) -> str:

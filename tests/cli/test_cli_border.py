@@ -39,7 +39,7 @@ def test_help_loads_neither_sqlalchemy_nor_pydantic(words: list[str]) -> None:
         "heavy = {'sqlalchemy', 'pydantic', 'psycopg2', 'rich', 'yaml', 'jsonschema'} & sys.modules.keys()\n"
         "sys.exit(f'code {code}, loaded {heavy}' if code or heavy else 0)"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
     assert "Usage: ri" in done.stdout
 
@@ -91,8 +91,9 @@ def test_an_error_of_ours_gives_its_text_and_code(manager: Manager, capsys: pyte
 
 
 def test_findings_in_a_pipeline_reach_a_program_with_their_places(
-    manager: Manager, capsys: pytest.CaptureFixture[str]
+    manager: Manager, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)  # no project, so no line to show
     place = Position("pipelines/customer_data.yaml", 14, 5)
     manager.runs = [ConfigError([Diagnostic(place, "unknown-column", 'no column "emial"')])]
     assert main(["run", "customer_data", "a.csv", "--json"]) == 2
@@ -103,6 +104,7 @@ def test_findings_in_a_pipeline_reach_a_program_with_their_places(
             "path": "pipelines/customer_data.yaml",
             "line": 14,
             "column": 5,
+            "severity": "error",
             "code": "unknown-column",
             "message": 'no column "emial"',
         }
@@ -151,6 +153,7 @@ def test_ctrl_c_while_modules_are_loaded_is_130_without_a_traceback(tmp_path: Pa
         capture_output=True,
         text=True,
         check=False,
+        timeout=60,
     )
     assert (done.returncode, done.stderr) == (130, "interrupted\n")
 
@@ -244,5 +247,5 @@ def test_a_reader_that_has_seen_enough_gets_no_complaint() -> None:
     )
     os.close(writer)
     os.close(reader)
-    _, err = process.communicate()
+    _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, b"")

@@ -142,9 +142,24 @@ def stranger(command_line: CommandLine) -> Iterator[Role]:
 
 def test_missing_privileges_are_named(command_line: CommandLine, stranger: Role) -> None:
     found = examined(command_line, "--database", stranger.url)
-    assert (found["tables"]["status"], found["privileges"]["status"], found["temporary"]["status"]) == (
-        "fail", "ok", "fail") or found["privileges"]["status"] == "fail"  # fmt: skip
+    names = ("tables", "privileges", "temporary")
+    assert [found[name]["status"] for name in names] == ["fail"] * 3
+    assert "INSERT on import_batch_items, SELECT on import_batch_items" in found["privileges"]["message"]
     assert stranger.name in found["temporary"]["hint"]
+
+
+def test_a_schema_that_may_not_be_used_is_a_missing_privilege(command_line: CommandLine, stranger: Role) -> None:
+    command_line.bench.sql("REVOKE USAGE ON SCHEMA public FROM public")
+    found = examined(command_line, "--database", stranger.url)
+    assert (found["privileges"]["status"], found["reachable"]["status"]) == ("fail", "ok")
+    assert "lacks USAGE" in found["privileges"]["message"]
+
+
+def test_a_role_that_may_not_make_ris_tables_is_told_who_may(command_line: CommandLine, stranger: Role) -> None:
+    command_line.bench.file("ri.yaml", "bookkeeping_schema: books\n")
+    found = examined(command_line, "--database", stranger.url)
+    assert (found["tables"]["status"], found["privileges"]["status"]) == ("fail", "fail")
+    assert "as the schema's owner" in found["privileges"]["hint"]
 
 
 def test_the_clock_of_a_server_that_is_far_off_is_a_warning(

@@ -107,5 +107,6 @@ def test_init_loads_no_driver(tmp_path: Path) -> None:
         "assert main(['init', sys.argv[1]]) == 0\n"
         "sys.exit(', '.join({'sqlalchemy', 'psycopg2'} & sys.modules.keys()) or 0)"
     )
-    done = subprocess.run([sys.executable, "-c", program, tmp_path], capture_output=True, text=True, check=False)
+    command = [sys.executable, "-c", program, tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr

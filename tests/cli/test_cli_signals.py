@@ -62,5 +62,5 @@ def test_the_third_signal_ends_a_process_that_hangs() -> None:
         "        try:\n            os.kill(os.getpid(), signal.SIGTERM)\n"
         "        except KeyboardInterrupt:\n            pass\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False, timeout=60)
     assert done.returncode == 143

@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg2
@@ -16,10 +15,10 @@ import pytest
 from support.embedded import (
     AS_NOBODY,
     attached_process,
+    connected,
     eventually,
     first_line,
     stop_for_good,
-    temporary_project,
 )
 
 from ri_declarative.database.embedded import attach, home, locks, start, status, stop
@@ -27,40 +26,6 @@ from ri_declarative.errors import DatabaseError
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 linux_only = pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs /proc")
-
-
-@pytest.fixture(scope="module")
-def seed() -> Iterator[Path]:
-    """A data folder that a server made and left in peace; copying it is faster than initdb."""
-    with temporary_project() as folder:
-        with attach(folder):
-            pass
-        stop(folder)
-        yield folder / ".ri/postgres"
-
-
-@pytest.fixture
-def stopped_project(project_folder: Path, seed: Path) -> Path:
-    """A project whose database has been made, but does not run."""
-    (project_folder / ".ri").mkdir()
-    subprocess.run(["cp", "-a", seed, project_folder / ".ri"], check=True)
-    return project_folder
-
-
-@pytest.fixture
-def shared_project(seed: Path) -> Iterator[Path]:
-    """A project whose database has been made, but does not run; for tests that leave its files as they are."""
-    project = seed.parents[1]
-    yield project
-    stop_for_good(project)
-
-
-@contextlib.contextmanager
-def connected(dsn: str) -> Iterator[psycopg2.extensions.cursor]:
-    with contextlib.closing(psycopg2.connect(dsn)) as connection:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            yield cursor
 
 
 def ask(dsn: str, question: str) -> object:

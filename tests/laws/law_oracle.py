@@ -5,7 +5,8 @@ every record's end must be and leaves the table as it must be.
 
 Readings of DESIGN that are fixed here:
 - `first` is the first record that passed validation and mapping, whatever the database then said of it.
-- A record is asked for its own faults, then whether its key came before, then what the table says.
+- A record is asked whether it can be read, validated and mapped, then whether its key came before in this
+  batch, then whether its row existed before, and only then what the table says of the row to be.
 - "existed before this batch": a row that no record of this batch has completed.
 """
 
@@ -94,8 +95,6 @@ class _Batch:
             skipped = self.policy.on_duplicate == "first"
             return End("skipped" if skipped else "failed", None, (("target.duplicate", None),), line)
         self.seen.add(key)
-        if sample.refused in ("check", "parent"):
-            return self._refused_by(sample.refused, line)
         new = self.table.resolve(self.table.rows, new)
         old = self.table.rows.get(key)
         if old is not None and key not in self.own and self.policy.on_conflict != "update":

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
 from ri_declarative.records import Record
 from ri_declarative.sources.bytestream import BLOCK_BYTES, ByteStream
 from ri_declarative.sources.delimited import DelimitedSource
+from ri_declarative.sources.json_array import JsonSource
 from ri_declarative.sources.jsonlines import JsonLinesSource
 from ri_declarative.sources.source import ReadOptions
 
@@ -30,6 +32,25 @@ def read_csv(data: bytes, *, encoding: str | None = None, block_bytes: int = BLO
 def read_jsonl(data: bytes, *, block_bytes: int = BLOCK_BYTES, line_cap: int = 16 * 1024 * 1024) -> list[Record]:
     stream = ByteStream(io.BytesIO(data), "people.jsonl", block_bytes=block_bytes)
     return list(JsonLinesSource(stream, ReadOptions("jsonl"), line_cap=line_cap))
+
+
+def json_source(
+    data: bytes,
+    records: Sequence[str] = (),
+    *,
+    encoding: str | None = None,
+    block_bytes: int = BLOCK_BYTES,
+    record_cap: int = 16 * 1024 * 1024,
+) -> JsonSource:
+    stream = ByteStream(io.BytesIO(data), "people.json", block_bytes=block_bytes)
+    options = ReadOptions("json", encoding, records=tuple(records))
+    return JsonSource(stream, options, record_cap=record_cap)
+
+
+def read_json(
+    data: bytes, records: Sequence[str] = (), *, block_bytes: int = BLOCK_BYTES, record_cap: int = 16 * 1024 * 1024
+) -> list[Record]:
+    return list(json_source(data, records, block_bytes=block_bytes, record_cap=record_cap))
 
 
 def codes(record: Record) -> list[str]:

@@ -19,6 +19,7 @@ from ri_declarative.sources.open import ENDINGS, READERS, open_source
         ("a.CSV", b"a,b\n1,2\n", "csv", True),
         ("a.tsv", b"a\tb\n1\t2\n", "tsv", True),
         ("a.tab", b"a\tb\n1\t2\n", "tsv", True),
+        ("a.json", b'[{"a":"1","b":"2"}]\n', "json", False),
         ("a.jsonl", b'{"a":"1","b":"2"}\n', "jsonl", False),
         ("a.ndjson", b'{"a":"1","b":"2"}\n', "jsonl", False),
     ],
@@ -44,7 +45,7 @@ def test_an_unknown_ending_names_the_known_ones(tmp_path):
         open_source(tmp_path / "a.cvs")
     assert caught.value.code == "source-format"
     assert 'did you mean ".csv"?' in str(caught.value)
-    assert ".csv .tsv .tab .jsonl .ndjson" in str(caught.value)
+    assert ".csv .tsv .tab .json .jsonl .ndjson" in str(caught.value)
 
 
 def test_a_declared_format_wins_over_the_ending(tmp_path):

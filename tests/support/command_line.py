@@ -9,10 +9,11 @@ import os
 import shlex
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, AnyStr, NamedTuple
 
 from support.workbench import Workbench
 
@@ -32,6 +33,14 @@ target: {table: public.people, key: email}
 """
 GOOD = "email,name\na@x.org,A\n"
 ONE_OF_TWO = "email,name\na@x.org,A\nnot-an-address,B\n"
+
+
+def killed_after(seconds: float, process: subprocess.Popen[AnyStr]) -> subprocess.Popen[AnyStr]:
+    """The process, which does not outlive these seconds: a test that waits for it fails instead of hanging."""
+    watch = threading.Timer(seconds, process.kill)
+    watch.daemon = True
+    watch.start()
+    return process
 
 
 class Said(NamedTuple):
@@ -68,17 +77,25 @@ class CommandLine:
     def start(self, *words: str, prefix: Sequence[str] = (), **options: Any) -> subprocess.Popen[str]:
         """The command in a process of its own, its stderr in a pipe."""
         streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
-        return subprocess.Popen([*prefix, *RI, *words], text=True, **streams)
+        return killed_after(60, subprocess.Popen([*prefix, *RI, *words], text=True, **streams))
 
-    def shell(self, line: str, *, path: str = "") -> Said:
-        """A line of bash in the project; `ri` is this checkout's."""
-        environment = {**os.environ, "PATH": os.pathsep.join(filter(None, [path, os.environ["PATH"]]))}
-        command = f'ri() {{ {shlex.join(RI)} "$@"; }}; set -o pipefail; {line}'
+    def shell(self, line: str, *, shell: Sequence[str] = ("bash", "-o", "pipefail", "-c"), **environment: str) -> Said:
+        """A line of a shell in the project; `ri` is this checkout's."""
+        environment = {**os.environ, "PATH": f"{self._bin()}{os.pathsep}{os.environ['PATH']}", **environment}
         done = subprocess.run(
-            ["bash", "-c", command],
+            [*shell, line],
             capture_output=True, text=True, env=environment, stdin=subprocess.DEVNULL, timeout=60, check=False,
         )  # fmt: skip
         return Said(done.returncode, done.stdout, done.stderr)
+
+    def _bin(self) -> Path:
+        """A folder with an `ri`, beside the project."""
+        program = self.root.parent / "bin" / "ri"
+        program.parent.mkdir(exist_ok=True)
+        if not program.exists():
+            program.write_text(f'#!/bin/sh\nexec {shlex.join(RI)} "$@"\n', encoding="utf-8")
+            program.chmod(0o755)
+        return program.parent
 
     def people(self) -> str:
         """The name of a pipeline, whose table is there, too."""

@@ -12,9 +12,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from ri_declarative.database.embedded import home
+import psycopg2
+
+from ri_declarative.database.connect import choose_database, open_engine
+from ri_declarative.database.embedded import home, stop
 from ri_declarative.database.embedded.cluster import halt
 from ri_declarative.database.embedded.home import cluster_of, find_home
+from ri_declarative.database.migrations import migrate
 
 # The tests' interpreter may be below /root: nobody may read it all the same, and is nobody in all else.
 AS_NOBODY = (
@@ -49,10 +53,33 @@ def temporary_homes_elsewhere() -> Iterator[None]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def make_database(project: Path) -> None:
+    """Nothing; the project has an embedded database with ri's tables, which does not run."""
+    engine = open_engine(choose_database("embedded", root=project, configured=None), project)
+    migrate(engine, "public")
+    engine.dispose()
+    stop(project)
+
+
+def copy_database(data: Path, project: Path) -> None:
+    """Nothing; the project's embedded database is a copy of the data folder."""
+    (project / ".ri").mkdir()
+    subprocess.run(["cp", "-a", data, project / ".ri"], check=True)
+
+
 def stop_for_good(project: Path) -> None:
     """Nothing; the project's server is stopped, whoever uses it."""
     if find_home(project).is_dir():
         halt(cluster_of(find_home(project)))
+
+
+@contextlib.contextmanager
+def connected(dsn: str) -> Iterator[psycopg2.extensions.cursor]:
+    """Within: a cursor whose statements are committed at once."""
+    with contextlib.closing(psycopg2.connect(dsn)) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            yield cursor
 
 
 def eventually(condition: Callable[[], bool], *, within_s: float = 15.0) -> bool:

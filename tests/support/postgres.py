@@ -52,7 +52,11 @@ class Server:
     def fresh_database(self) -> Iterator[str]:
         """Within: the URL of a copy of the template, which is dropped afterwards whoever is connected."""
         name = f"test_{next(_numbers)}"
-        self._run(sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(sql.Identifier(name), sql.Identifier(TEMPLATE)))
+        self._run(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(
+                sql.Identifier(name), sql.Identifier(TEMPLATE)
+            )
+        )
         try:
             yield self.url(name)
         finally:

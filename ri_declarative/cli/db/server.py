@@ -148,8 +148,8 @@ def _tell(action: str, found: Status, *, as_json: bool) -> int:
 
 
 def _size(size_bytes: int | None) -> str:
-    megabytes = (size_bytes or 0) / 1e6
-    return f"{megabytes:,.0f} MB" if megabytes >= 10 else f"{megabytes:.1f} MB"
+    size = size_bytes or 0
+    return f"{size / 1e6:,.0f} MB" if size >= 1e7 else f"{size / 1e3:,.0f} kB"
 
 
 def _state(found: Status) -> str:

@@ -126,9 +126,9 @@ WHERE c.conrelid = :oid AND c.contype IN ('c', 'f')
 ORDER BY c.conname;
 
 -- name: triggers
--- What users' triggers can do to a row: rewrite it before it is stored, or judge across rows.
+-- Whether users' triggers may rewrite a row before it is stored, and whether any runs on INSERT or UPDATE.
 SELECT COALESCE(pg_catalog.bool_or(t.tgtype & 2 = 2 AND t.tgtype & 1 = 1 AND t.tgtype & 20 > 0), false) AS before_row,
-       COALESCE(pg_catalog.bool_or(t.tgconstraint <> 0), false) AS constraint_trigger
+       COALESCE(pg_catalog.bool_or(t.tgtype & 20 > 0), false) AS write_trigger
 FROM pg_catalog.pg_trigger t
 WHERE t.tgrelid = ANY (
           SELECT :oid ::oid
@@ -136,14 +136,21 @@ WHERE t.tgrelid = ANY (
   AND NOT t.tgisinternal AND t.tgenabled <> 'D';
 
 -- name: hashable
--- Whether a type has a default hash operator class, so that equal values hash alike.
+-- Whether equal values of a type hash alike: it, or what its arrays and ranges hold, has a default hash operator class.
+WITH held AS (
+    SELECT COALESCE(r.rngsubtype, NULLIF(CASE WHEN t.typcategory = 'A' THEN t.typelem END, 0), t.oid) AS oid
+    FROM pg_catalog.pg_type t
+    LEFT JOIN pg_catalog.pg_range r ON r.rngtypid = t.oid
+    WHERE t.oid = :oid
+)
 SELECT EXISTS (
-    SELECT FROM pg_catalog.pg_opclass o
+    SELECT FROM held
+    JOIN pg_catalog.pg_opclass o ON o.opcdefault
     JOIN pg_catalog.pg_am am ON am.oid = o.opcmethod AND am.amname = 'hash'
-    WHERE o.opcdefault AND (o.opcintype = :oid
-        OR EXISTS (SELECT FROM pg_catalog.pg_cast k
-                   WHERE k.castsource = :oid AND k.casttarget = o.opcintype AND k.castmethod = 'b'
-                     AND k.castcontext = 'i')));
+    WHERE o.opcintype = held.oid
+       OR EXISTS (SELECT FROM pg_catalog.pg_cast k
+                  WHERE k.castsource = held.oid AND k.casttarget = o.opcintype AND k.castmethod = 'b'
+                    AND k.castcontext = 'i'));
 
 -- name: readiness
 -- What this role and server allow, asked before anything is read.

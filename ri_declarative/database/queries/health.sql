@@ -11,15 +11,26 @@ SELECT pg_catalog.current_setting('server_version') AS version, pg_catalog.curre
             THEN pg_catalog.current_setting('data_directory') END AS data_dir
 FROM (SELECT pg_catalog.to_regnamespace(pg_catalog.quote_ident(CAST(:schema AS text))) AS oid) AS s;
 
+-- name: version_is_hidden
+-- Whether the list of migrations is there, but not for us. By oid: names in a schema that we may not use are an error.
+SELECT NOT (pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'SELECT'))
+FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid
+WHERE n.nspname = CAST(:schema AS text) AND c.relname = 'import_schema_migrations';
+
 -- name: denied
--- What this role may not do with the bookkeeping tables; they exist.
-SELECT p.verb || ' on ' || p.name AS denied
-FROM (SELECT t.name, v.verb
-      FROM (VALUES ('import_batches'), ('import_batch_items'), ('import_logs')) AS t (name)
-      CROSS JOIN (VALUES ('SELECT'), ('INSERT'), ('UPDATE')) AS v (verb)
-      WHERE NOT (t.name = 'import_logs' AND v.verb = 'UPDATE')) AS p
-WHERE NOT (pg_catalog.has_schema_privilege(CAST(:schema AS text), 'USAGE') AND pg_catalog.has_table_privilege(
-    pg_catalog.format('%I.%I', CAST(:schema AS text), p.name), p.verb));
+-- What this role may not do with those bookkeeping tables that are there.
+SELECT 'USAGE' AS denied FROM pg_catalog.pg_namespace n
+WHERE n.nspname = CAST(:schema AS text) AND NOT pg_catalog.has_schema_privilege(n.oid, 'USAGE')
+UNION ALL
+(SELECT v.verb || ' on ' || c.relname
+ FROM pg_catalog.pg_namespace n
+ JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid
+ JOIN (VALUES ('import_schema_migrations', 'SELECT'),
+              ('import_batches', 'SELECT'), ('import_batches', 'INSERT'), ('import_batches', 'UPDATE'),
+              ('import_batch_items', 'SELECT'), ('import_batch_items', 'INSERT'), ('import_batch_items', 'UPDATE'),
+              ('import_logs', 'SELECT'), ('import_logs', 'INSERT')) AS v (name, verb) ON v.name = c.relname
+ WHERE n.nspname = CAST(:schema AS text) AND NOT pg_catalog.has_table_privilege(c.oid, v.verb)
+ ORDER BY v.name, v.verb);
 
 -- name: clock
 -- The server's time at this moment.

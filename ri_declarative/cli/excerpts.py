@@ -1,0 +1,90 @@
+"""Findings as a person reads them: where, what, and the line itself with carets under the place."""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import TextIO
+
+import click
+
+from ri_declarative.cli.output import printable
+from ri_declarative.errors import Diagnostic, Position, Severity
+
+_PROJECT_FILE = "ri.yaml"
+_PIPELINES = "pipelines"
+_WIDEST = 120
+_WORD = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\']|\'\')*\'|[^\s,:{}\[\]"\']+')
+_MAY_HOLD_AN_ADDRESS = re.compile(r"database|password|://", re.IGNORECASE)
+_COLOURS: Mapping[Severity, str] = {Severity.ERROR: "red", Severity.WARNING: "yellow"}
+
+
+def with_excerpts(findings: Iterable[Diagnostic], stream: TextIO) -> str:
+    """The text of the findings for this stream; in colour when it is a terminal that wants it."""
+    colourful = _is_colourful(stream)
+    return "\n".join(line for finding in findings for line in _told(finding, colourful=colourful))
+
+
+def _told(finding: Diagnostic, *, colourful: bool) -> Iterator[str]:
+    path, line, column = finding.position
+    head, rest = f"{finding.severity}[{finding.code}]", printable(finding.message)
+    place = f"{printable(path)}:{line}:{column}:"
+    colour = _COLOURS[finding.severity]
+    yield " ".join([_styled(place, colourful, bold=True), _styled(head, colourful, fg=colour, bold=True), rest])
+    for excerpt, carets in _excerpt(finding.position):
+        yield f"{_styled(f'{line:>5} |', colourful, dim=True)} {excerpt}"
+        yield f"{_styled('      |', colourful, dim=True)} {_styled(carets, colourful, fg=colour, bold=True)}"
+
+
+def _excerpt(position: Position) -> Iterator[tuple[str, str]]:
+    """The line and what stands under it; nothing when it cannot be shown, or must not be."""
+    text = _line(position)
+    if text is None or (position.path == _PROJECT_FILE and _MAY_HOLD_AN_ADDRESS.search(text)):
+        return
+    start = position.column - 1
+    word = _WORD.match(text, start)
+    end = word.end() if word else start + 1
+    cut = max(0, start - _WIDEST // 2) if len(text) > _WIDEST else 0
+    shown = text[cut : cut + _WIDEST]
+    before, marked = _visible(text[cut:start]), _visible(text[start : min(end, cut + _WIDEST)])
+    yield _visible(shown), " " * _columns(before) + "^" * max(_columns(marked), 1)
+
+
+def _visible(text: str) -> str:
+    return printable(text.expandtabs(1))
+
+
+def _columns(text: str) -> int:
+    """How many columns of a terminal the text takes: East Asian letters take two, combining marks none."""
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in ("W", "F") else 1 for c in text
+    )
+
+
+def _line(position: Position) -> str | None:
+    lines = _lines(position.path, Path.cwd())
+    return lines[position.line - 1].rstrip("\r\n") if 0 < position.line <= len(lines) else None
+
+
+@lru_cache(maxsize=64)
+def _lines(path: str, start: Path) -> list[str]:
+    """The lines of a file of the project that `start` lies in, as YAML counts them; [] when it cannot be read."""
+    for folder in (start, *start.parents):
+        if (folder / _PROJECT_FILE).is_file() or (folder / _PIPELINES).is_dir():
+            try:
+                return re.split(r"\r\n|\r|\n", (folder / path).read_bytes().decode("utf-8-sig"))
+            except (OSError, UnicodeDecodeError):
+                return []
+    return []
+
+
+def _is_colourful(stream: TextIO) -> bool:
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _styled(text: str, colourful: bool, **style: bool | str) -> str:
+    return click.style(text, **style) if colourful else text  # type: ignore[arg-type]

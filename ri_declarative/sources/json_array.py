@@ -1,0 +1,130 @@
+"""JSON: the objects of one array, each on its own, in memory bounded by the biggest of them.
+
+Where an element ends is guessed first, by the next place of the separator that stood between the
+elements before; when the text up to there decodes, the guess is proven, because JSON is read from
+left to right. Else the element's structure tells (json_elements.py). So reading is as fast as JSON
+Lines, and a damaged element fails alone. Why not ijson: docs/decisions/0008-json-arrays.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+from types import TracebackType
+from typing import Any, Self
+
+from ri_declarative.errors import SourceError, StoppedError
+from ri_declarative.records import Record
+from ri_declarative.sources.bytestream import ByteStream
+from ri_declarative.sources.json_document import Way, Window
+from ri_declarative.sources.json_elements import Element, Elements
+from ri_declarative.sources.json_values import (
+    KEPT_OF_LONG_RECORD,
+    RECORD_CAP,
+    UNREADABLE,
+    Origin,
+    decode,
+    is_plain,
+    open_json,
+    raw_text,
+    refusal,
+    too_long,
+    undecodable,
+)
+from ri_declarative.sources.source import ReadOptions
+
+
+class JsonSource:
+    """Records of a JSON document, in order, once. Values keep their JSON types.
+
+    SourceError when the way to the array, or the first record, cannot be read.
+    """
+
+    textual = False
+
+    def __init__(self, stream: ByteStream, options: ReadOptions, *, record_cap: int = RECORD_CAP) -> None:
+        self.info, skip = open_json(stream, options, what="JSON documents are")
+        self._stream = stream
+        window = Window(stream, skip=skip)
+        if not window.mark():
+            raise SourceError("source-empty", f"{stream.name}: the file is empty")
+        try:
+            records = _records(window, Way(window, options.records), record_cap)
+            first = next(records, None)
+        except StoppedError as error:  # nothing has begun yet that could be stopped
+            raise SourceError(error.code, error.message, hint=error.hint) from error
+        self._records = chain(() if first is None else (first,), records)
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes taken so far, up to one block ahead of the records."""
+        return self._stream.bytes_read
+
+    @property
+    def sha256(self) -> str | None:
+        """Hex digest of the raw bytes, None until iteration has ended."""
+        return self._stream.sha256
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._stream.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[Record]:
+        return self._records
+
+
+def _records(window: Window, way: Way, cap: int) -> Iterator[Record]:
+    """Every element of the array; then the document must end as it began. StoppedError when it does not."""
+    way.enter()
+    elements = Elements(window, depth=way.depth, cap=cap)
+    index, line, is_last = 0, window.place(window.at).line, elements.is_empty
+    while not is_last:
+        data, at, border = window.data, window.at, elements.border
+        while border is not None and 0 < (end := data.find(border, at)) <= at + cap:
+            text = data[at:end]
+            try:
+                value = decode(text)
+            except UNREADABLE:
+                break
+            yield _record(index, line, text, value)
+            index += 1
+            end += len(border) - 1
+            line += data.count(b"\n", at, end)
+            at = end
+        window.at = at
+        element = elements.take()
+        yield _judged(element, index, line, window=window, cap=cap)
+        index += 1
+        at, window.at = window.at, window.at + element.step
+        line = window.place(window.at).line if element.long_from else line + window.data.count(b"\n", at, window.at)
+        is_last = element.is_last
+    way.leave()
+
+
+def _record(index: int, line: int, text: bytes, value: Any) -> Record:
+    """The record of a text that could be decoded."""
+    problem = None if is_plain(text, value) else refusal(text, value)
+    if problem is None:
+        return Record(index, line, value)
+    return Record(index, line, raw_text(text, RECORD_CAP), (problem,))
+
+
+def _judged(element: Element, index: int, line: int, *, window: Window, cap: int) -> Record:
+    """The record of an element that may be damaged. The window stands at it."""
+    text = element.text
+    if element.long_from or len(text) > cap:
+        return Record(index, line, raw_text(text[:KEPT_OF_LONG_RECORD], cap), (too_long("record", cap),))
+    try:
+        value = decode(text)
+    except UNREADABLE as error:
+        problem = undecodable(text, error, Origin(*window.place(window.at), "record"))
+        return Record(index, line, raw_text(text, cap), (problem,))
+    return _record(index, line, text, value)
