@@ -10,6 +10,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+ITEM_PREFIX = 28  # characters of an item's id that are its batch's
+
 
 class ItemStatus(StrEnum):
     """Where an item stands. `pending` and `processing` are on the way, the other three are ends."""
@@ -175,3 +177,12 @@ class Progress(NamedTuple):
         if not self.size_bytes or not self.bytes_read:
             return None
         return max(0.0, self.elapsed_s * (self.size_bytes - self.bytes_read) / self.bytes_read)
+
+
+def item_id(batch_id: str, index: int) -> str:
+    """The id of a batch's item: the batch's, whose low 32 bits are zero, with the item's index in them.
+
+    >>> item_id("6f1c5a1e-0000-4000-8000-000000000000", 255)
+    '6f1c5a1e-0000-4000-8000-0000000000ff'
+    """
+    return f"{batch_id[:ITEM_PREFIX]}{index:08x}"

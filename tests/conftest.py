@@ -93,12 +93,18 @@ def stopped_project(project_folder: Path, seed: Path) -> Path:
     return project_folder
 
 
+@pytest.fixture(scope="module")
+def _project_of_module(seed: Path) -> Iterator[Path]:
+    with temporary_project() as folder:
+        copy_database(seed, folder)
+        yield folder
+
+
 @pytest.fixture
-def shared_project(seed: Path) -> Iterator[Path]:
-    """A project like that for tests that leave its files as they are: not copied."""
-    project = seed.parents[1]
-    yield project
-    stop_for_good(project)
+def shared_project(_project_of_module: Path) -> Iterator[Path]:
+    """A project like that, one for all tests of a module that leave its files as they are."""
+    yield _project_of_module
+    stop_for_good(_project_of_module)
 
 
 @pytest.fixture

@@ -54,6 +54,12 @@ def keys(source_data: Any) -> Problem:
     return parser([Record(0, 1, source_data)]).problems[0][0]
 
 
+def path(source_data: Any) -> Problem:
+    rules = [FieldRule("city", ("address.city",))]
+    parser = Parser(rules, null_values=[], textual=False, unknown_fields="error", open=False)
+    return parser([Record(0, 1, source_data)]).problems[0][0]
+
+
 def column(type_: ColumnType, value: Any) -> Problem:
     return _refused(canonical(type_), value)
 
@@ -106,6 +112,7 @@ PROBLEMS: dict[str, Callable[[], Problem]] = {
     "field.json": lambda: cell("json", "{'a': 1}"),
     "field.length": lambda: column(TEXT3, "Deutschland"),
     "field.literal": lambda: column(ColumnType("parts", name="int4range"), "infinity"),
+    "field.path": lambda: path({"address": "Main St 1"}),
     "field.nul": lambda: column(TEXT, "a\0"),
     "field.number": lambda: cell("number", "1.234,50"),
     "field.range": lambda: column(SMALLINT, 70_000),

@@ -25,6 +25,7 @@ PIPELINES = {
     "yaml-ambiguous": TARGET + "schema: {properties: {email: {}, country: {enum: [DE, NO]}}}",
     "yaml-anchor": TARGET + "schema: &s {}",
     "yaml-documents": TARGET + "---\n",
+    "yaml-empty": TARGET + "source: {fields: {balance: {decimal: ,}}}",
     "yaml-key": TARGET + "schema: {properties: {email: {}, 2024: {}}}",
     "yaml-merge-key": TARGET + "source: {<<: {format: csv}}",
     "yaml-number": TARGET + "schema: {properties: {email: {}, balance: {minimum: .inf}}}",

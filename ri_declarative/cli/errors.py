@@ -26,11 +26,12 @@ Examples:
   ri errors last                            the first 20, with line, field, code, reason and record
   ri errors last --limit 0                  all of them
   ri errors last --json | jq '.items[].problems'
-  ri errors last --csv fix.csv              the failed records: repair them, then
+  ri errors last --csv fix.csv              the failed records (for Excel: --bom); repair them, then
   ri reprocess last --from fix.csv
   ri errors last --dismiss --reason "test data"
   ri errors last --dismiss --item 3f2a9c1e-0000-4000-8000-000000000007"""
 
+_MARK = "\ufeff"
 ON_TERMINAL = 20  # items shown when nobody said how many
 
 _HEADERS = ("line", "field", "code", "message", "record")
@@ -52,6 +53,7 @@ _LAYOUT: dict[str, tuple[str, ...]] = {"numbers": ("line",), "texts": ("field", 
     shell_complete=completing.files,
     help="Write the failed records to FILE (-: stdout), ready to be repaired.",
 )
+@click.option("--bom", is_flag=True, help="With --csv: begin with a byte-order mark, by which Excel knows UTF-8.")
 @click.option("--force", is_flag=True, help="With --csv: overwrite FILE.")
 @click.option("--dismiss", is_flag=True, help="Mark the failed records as needing no attention.")
 @click.option(
@@ -65,6 +67,7 @@ def command(
     batch: str,
     limit: int | None,
     csv_file: str | None,
+    bom: bool,
     force: bool,
     dismiss: bool,
     items: tuple[str, ...],
@@ -79,12 +82,14 @@ def command(
     _check(csv_file, dismiss=dismiss, limit=limit, as_json=as_json)
     if not dismiss and (items or reason is not None):
         raise UsageError("usage", "--item and --reason belong to --dismiss")
+    if csv_file is None and bom:
+        raise UsageError("usage", "--bom belongs to --csv")
     with opened(database) as manager:
         batch_id = manager.resolve_batch(batch)
         if dismiss:
             _dismiss(manager, batch_id, items, reason=reason, as_json=as_json)
         elif csv_file is not None:
-            _export(manager, batch_id, csv_file, force=force, as_json=as_json)
+            _export(manager, batch_id, csv_file, bom=bom, force=force, as_json=as_json)
         elif as_json:
             _print_json(manager, batch_id, limit)
         else:
@@ -108,7 +113,7 @@ def _print_table(manager: BatchManager, batch_id: str, limit: int | None) -> Non
     wanted = itertools.islice(items, shown)
     first = next(wanted, None)
     if first is None:
-        output.note(f"nothing needs attention in batch {texts.short(batch_id)}")
+        _nothing_needs_attention(manager, batch_id)
         return
     header = manager.get_batch_summary(batch_id).source_info.get("header") or ()
     chosen = (_in_file_order(item, header) for item in itertools.chain((first,), wanted))
@@ -118,6 +123,12 @@ def _print_table(manager: BatchManager, batch_id: str, limit: int | None) -> Non
         output.table((*_HEADERS, "item"), (row for item in chosen for row in _rows(item)), **_LAYOUT)
     if shown and next(items, None) is not None:
         output.note(f"only the first {shown:,} are shown; all: ri errors {texts.short(batch_id)} --limit 0")
+
+
+def _nothing_needs_attention(manager: BatchManager, batch_id: str) -> None:
+    output.note(f"nothing needs attention in batch {texts.short(batch_id)}")
+    for line in texts.taken_again(manager.failing_repeats(batch_id)):
+        output.note(line)
 
 
 def _in_file_order(item: Item, header: Sequence[str]) -> Item:
@@ -154,16 +165,21 @@ def _print_json(manager: BatchManager, batch_id: str, limit: int | None) -> None
     output.say("]}")
 
 
-def _export(manager: BatchManager, batch_id: str, file: str, *, force: bool, as_json: bool) -> None:
+def _export(manager: BatchManager, batch_id: str, file: str, *, bom: bool, force: bool, as_json: bool) -> None:
+    mark = _MARK if bom else ""
     if file == "-":
         with output.stdout_is_read():
+            sys.stdout.write(mark)
             manager.export_failed(batch_id, sys.stdout)
             sys.stdout.flush()
         return
     with _new_file(Path(file), force=force) as stream:
+        stream.write(mark)
         written = manager.export_failed(batch_id, stream)
     if as_json:
         output.say_json({"schema": "ri.export/1", "batch_id": batch_id, "file": file, "records": written})
+    elif not written:
+        _nothing_needs_attention(manager, batch_id)
     else:
         batch, name = texts.short(batch_id), output.printable(file)
         output.say(f"{written:,} failed records in {name} · repaired: ri reprocess {batch} --from {name}")

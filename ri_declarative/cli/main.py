@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     import click
 
 
@@ -23,8 +25,11 @@ def main(args: Sequence[str] | None = None) -> int:
     """
     own_process = args is None
     words = list(sys.argv[1:] if args is None else args)
+    interrupted = _Interrupted()
     try:
-        return _guarded(words, own_process=own_process)
+        if own_process and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, interrupted)
+        return _guarded(words, interrupted, own_process=own_process)
     except KeyboardInterrupt as interrupt:
         with contextlib.suppress(OSError):
             print("interrupted", file=sys.stderr)
@@ -34,7 +39,21 @@ def main(args: Sequence[str] | None = None) -> int:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def _guarded(words: list[str], *, own_process: bool) -> int:
+class _Interrupted:
+    """Ctrl-C as Python handles it, and a memory that it came.
+
+    Libraries in C may turn a KeyboardInterrupt into an error of their own: pydantic makes a SchemaError of it.
+    """
+
+    def __init__(self) -> None:
+        self.came = False
+
+    def __call__(self, signum: int, frame: FrameType | None) -> None:
+        self.came = True
+        raise KeyboardInterrupt
+
+
+def _guarded(words: list[str], interrupted: _Interrupted, *, own_process: bool) -> int:
     import click
 
     from ri_declarative.cli import failures, output
@@ -45,7 +64,7 @@ def _guarded(words: list[str], *, own_process: bool) -> int:
         output.never_fail_to_encode()
         if "_RI_COMPLETE" in os.environ:  # the shell asks for completions
             return _completions(cli, words)
-    as_json = _has(words, "--json")
+    as_json = _has(words, "--json") or _has(words, "--format=json") or "--format json" in " ".join(words)
     try:
         # not cli.main(): it turns a signal into Abort without its number, and a broken pipe into exit 1
         with cli.make_context("ri", list(words)) as ctx:
@@ -63,6 +82,8 @@ def _guarded(words: list[str], *, own_process: bool) -> int:
         output.silence()
         return 0
     except Exception as error:
+        if interrupted.came:
+            raise KeyboardInterrupt from error
         if isinstance(error, OSError) and any(_has(words, flag) for flag in ("--help", "-h", "--version")):
             output.silence()  # click printed these
             if isinstance(error, BrokenPipeError):

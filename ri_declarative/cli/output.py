@@ -42,6 +42,8 @@ def printable(text: str) -> str:
 def _visible(char: str) -> str:
     if char in _JOINERS or unicodedata.category(char) not in _UNPRINTABLE:
         return char
+    if "\udc80" <= char <= "\udcff":  # stands for a byte that could not be decoded (PEP 383)
+        return f"\\x{ord(char) & 0xFF:02x}"
     return char.encode("unicode_escape").decode("ascii")
 
 

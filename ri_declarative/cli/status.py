@@ -79,4 +79,6 @@ def _show(manager: BatchManager, batch_id: str, *, as_json: bool) -> None:
         output.say_json(shapes.status(summary, manager.database_label))
         return
     needs_attention = any(True for _ in manager.needs_attention(batch_id, limit=1))
-    output.say(texts.of_status(summary, manager.database_label, needs_attention=needs_attention))
+    failing = manager.failing_repeats(batch_id) if summary.failed_items else texts.NOWHERE
+    text = texts.of_status(summary, manager.database_label, needs_attention=needs_attention, failing=failing)
+    output.say(text)

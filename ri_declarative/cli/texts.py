@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 
 from ri_declarative.cli.output import printable, styled
 from ri_declarative.records import BatchStatus, BatchSummary, ItemStatus, ProblemGroup, StopReason
 
+NOWHERE: Mapping[str, int] = MappingProxyType({})
 MOST_GROUPS = 10  # kinds of problems shown at the end of a run; `ri status` shows all
 
 _STOPPED = {
@@ -17,6 +20,13 @@ _STOPPED = {
     StopReason.SOURCE: "stopped by the source",
     StopReason.ERROR: "stopped by an error",
 }
+
+# Problems of records that could be read: a mended pipeline cures them.
+_OF_READ_RECORDS = frozenset(("source.ambiguous_field", "source.unknown_field"))
+_UNREADABLE = (
+    "what could not be read from the file stays so, whatever the pipeline says now: run the mended file again, "
+    "or correct the records with --from"
+)
 
 
 def short(batch_id: str) -> str:
@@ -33,16 +43,34 @@ def of_run(summary: BatchSummary, database: str) -> str:
     return "\n".join([*lines, *_next_steps(summary, repairable=summary.failed_items > 0)])
 
 
-def of_status(summary: BatchSummary, database: str, *, needs_attention: bool) -> str:
-    """One batch in full; `needs_attention` is whether failed items are still neither repaired nor dismissed."""
+def of_status(
+    summary: BatchSummary, database: str, *, needs_attention: bool, failing: Mapping[str, int] = NOWHERE
+) -> str:
+    """One batch in full; `needs_attention` is whether failed items are still neither repaired nor dismissed.
+
+    `failing`: batches that took its records again → how many failed there.
+    """
     facts = [
         f"  batch {summary.batch_id}",
         f"  {_state(summary)}, started {moment(summary.started_at)}, took {duration(summary.duration_s)}",
     ]
     lines = [title(summary, database), *facts, *_numbers(summary, summary.problems)]
-    if summary.failed_items and not needs_attention:
+    lines += [f"  {line}" for line in taken_again(failing)]
+    if summary.failed_items and not needs_attention and not failing:
         lines.append("  every failed record has been repaired or dismissed since")
     return "\n".join([*lines, *_next_steps(summary, repairable=needs_attention)])
+
+
+def taken_again(failing: Mapping[str, int]) -> list[str]:
+    """A line for each later batch in which records of a batch have failed again.
+
+    >>> taken_again({"f7e88c77-0000-4000-8000-000000000000": 12})
+    ['taken again by batch f7e88c77, where 12 failed: ri errors f7e88c77']
+    """
+    return [
+        f"taken again by batch {short(batch)}, where {count:,} failed: ri errors {short(batch)}"
+        for batch, count in failing.items()
+    ]
 
 
 def title(summary: BatchSummary, database: str) -> str:
@@ -150,7 +178,7 @@ def _example(group: ProblemGroup) -> str:
 
 def _next_steps(summary: BatchSummary, *, repairable: bool) -> list[str]:
     batch = short(summary.batch_id)
-    lines = []
+    lines = [f"  {_UNREADABLE}"] if summary.parent_batch_id and _has_unreadable(summary) else []
     if summary.status == BatchStatus.FAILED:
         why = _STOPPED[summary.stop_reason] if summary.stop_reason else "stopped early"
         message = f": {printable(summary.error_message)}" if summary.error_message else ""
@@ -163,6 +191,11 @@ def _next_steps(summary: BatchSummary, *, repairable: bool) -> list[str]:
         f"batch {batch} · see: ri errors {batch}",
         f"repair: ri errors {batch} --csv fix.csv, then ri reprocess {batch} --from fix.csv",
     ]
+
+
+def _has_unreadable(summary: BatchSummary) -> bool:
+    codes = {group.code for group in summary.problems if group.status == ItemStatus.FAILED}
+    return any(code.startswith("source.") and code not in _OF_READ_RECORDS for code in codes)
 
 
 def _again(summary: BatchSummary) -> str:

@@ -77,6 +77,13 @@ TEXT = Group(
             cure="Remove the line, or make two files.",
         ),
         in_file(
+            "yaml-empty",
+            cause="A key stands there without a value, which YAML reads as null. In braces a bare comma ends the value "
+            "before it has begun: `{decimal: ,}`.",
+            example='source.fields.balance.decimal: has no value; a comma must be quoted: ","',
+            cure="Write the value, remove the key, or write `null` where the default is meant.",
+        ),
+        in_file(
             "yaml-key",
             cause="A key is a number, a boolean, a date or a list, where only a text can be meant.",
             example='schema.properties.2024: a key must be a text; quote it: "2024"',
@@ -195,7 +202,7 @@ SCHEMA_FILES = Group(
             "schema-invalid",
             cause="The schema breaks the rules of JSON Schema.",
             example='schema.properties.email.type: "text" is none of string, number, integer, boolean, array, object, '
-            "null",
+            'null; did you mean "string"?',
             cure="Correct it as the message says.",
         ),
         in_file(
@@ -227,8 +234,8 @@ CATALOGUE = Group(
     (
         in_file(
             "column-type",
-            cause="What the schema or the date pattern makes of the field can never be stored in this column. A warning "
-            "when only some of the values that `enum` lists do not fit.",
+            cause="What the schema or the date pattern makes of the field can never be stored in this column. A "
+            "warning when only some of the values that `enum` lists do not fit.",
             example='target.columns.born: the schema makes "born" boolean, which this column never takes: expected a '
             "date like 2026-12-31 for date, got true",
             cure="Change the type in the schema or the column's type. `ri explain PIPELINE` shows both side by side.",
@@ -265,8 +272,9 @@ CATALOGUE = Group(
         in_file(
             "lookup-index",
             cause="The columns under `match` are not unique in the other table: one value could have two partners.",
-            example="target.columns.country_id.match: public.countries has no unique index on (name)",
-            cure="Match by a unique column, or create a unique index there.",
+            example="target.columns.country_id.match: public.countries has no unique index on (name); make one: "
+            "CREATE UNIQUE INDEX ON public.countries (name)",
+            cure="Match by a unique column, or run the command that the message gives.",
         ),
         Code(
             "privilege",

@@ -7,7 +7,8 @@ from ri_declarative.codes.entry import Group, on_record
 SOURCE = Group(
     "Records that cannot be read: source.…",
     "The text of the record is broken. The item keeps it exactly as it stands in the file; "
-    "the records before and after it are imported.",
+    "the records before and after it are imported. Reprocessing takes the record as it was read, so after a change of "
+    "the pipeline run the file again.",
     (
         on_record(
             "source.ambiguous_field",
@@ -26,22 +27,23 @@ SOURCE = Group(
             "source.encoding",
             cause="A byte does not belong to the encoding of the file, which is utf-8 unless the pipeline says "
             "otherwise.",
-            example="byte 0xF6 at line 2, column 18 is not utf-8; declare source.encoding",
-            cure="Declare the real one, often `encoding: cp1252`, and run the file again. If only some lines are "
-            "broken, repair these.",
+            example="byte 0xF6 at line 2, column 18 is not utf-8; declare source.encoding and run the file again",
+            cure="Declare the real one, often `encoding: cp1252`, and run the file again; `ri reprocess` alone takes "
+            "the record as it was read. If only some lines are broken, repair these.",
         ),
         on_record(
             "source.json",
-            cause="The line is not one complete JSON value.",
-            example="not JSON at column 28: the line ends in the middle of a value",
-            cure="Write one object per line. A line that was cut off usually means a broken export: ask for the file "
-            "again.",
+            cause="The line, or the element of the array, is not one complete JSON value: NaN, Infinity, half of a "
+            "surrogate pair, a lost quote or bracket, a nesting of many hundred levels.",
+            example="not JSON at line 1, column 28: the line ends in the middle of a value",
+            cure="Write JSON by a library, not by putting texts together. A line that was cut off usually means a "
+            "broken export: ask for the file again.",
         ),
         on_record(
             "source.not_an_object",
-            cause="The line is valid JSON, but no object with named fields.",
+            cause="The line, or the element of the array, is valid JSON, but no object with named fields.",
             example="expected an object, found an array",
-            cure="Write one object per line, without a list around them.",
+            cure="Write objects: one per line for jsonl, or in one array for json.",
         ),
         on_record(
             "source.quote",
@@ -49,14 +51,16 @@ SOURCE = Group(
             "after a closing quote.",
             example="a quote inside an unquoted cell at line 2, column 21; quote the whole cell and write the quote "
             "twice",
-            cure='Quote the cell and double the quotes in it: `"Ann ""Annie"" Lee"`.',
+            cure='Quote the cell and double the quotes in it: `"Ann ""Annie"" Lee"`. Then run the mended file, or fill '
+            "in the record's cells in the file of `ri errors BATCH --csv`.",
         ),
         on_record(
             "source.ragged",
             cause="The line has more or fewer cells than the header. Most often a cell holds the delimiter and is not "
             "quoted.",
             example="expected 3 cells, found 4",
-            cure="Quote the cell that holds the delimiter, or add the cells that are missing.",
+            cure="Quote the cell that holds the delimiter, or add the cells that are missing. Then run the mended "
+            "file, or fill in the record's cells in the file of `ri errors BATCH --csv`.",
         ),
         on_record(
             "source.too_long",
@@ -171,9 +175,17 @@ FIELD = Group(
         on_record(
             "field.number",
             cause="The text is no number: it has a decimal comma, thousands separators, a currency or letters.",
-            example='expected a number like 1234.56, got "1.234,50"',
+            example='expected a number like 1234.56, got "1.234,50"; thousands separators are not supported yet: clean '
+            "the export",
             cure='Declare `decimal: ","` for a decimal comma. Thousands separators and currencies must go from the '
             "file.",
+        ),
+        on_record(
+            "field.path",
+            cause="The field is a path into nested values (`from: address.city`), and what should be an object on the "
+            "way is something else.",
+            example='expected an object at "address", got "Main St 1"',
+            cure="Repair the record. Where the key holds a plain value by right, read it as a field of its own.",
         ),
         on_record(
             "field.range",

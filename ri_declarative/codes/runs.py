@@ -134,10 +134,28 @@ SOURCE = Group(
             cure="Name the header under `from`, or set `source.unknown_fields: ignore`.",
         ),
         of_run(
+            "source-json",
+            ends=_EITHER,
+            cause="The JSON document is cut off or broken in such a way that no one can tell where the next record "
+            "begins. The records before that place stay; where neighbours can be told apart, only the broken record "
+            "fails.",
+            example="customers.json: line 3, column 9: the file ends in the middle of the record that begins at line "
+            "3, column 1",
+            cure="Mend the file at the place named, or ask for it again: most often an export was not finished.",
+        ),
+        of_run(
             "source-missing",
             cause="There is no such file.",
             example='custmers.csv: there is no such file; did you mean "customers.csv"?',
             cure="Check the name and the folder you are in.",
+        ),
+        of_run(
+            "source-records",
+            cause="The records of a JSON document are not where they are looked for: in the array that is the whole "
+            "document, or where the path `source.records` leads.",
+            example="customers.json: the document is an object, not an array of records",
+            cure="Say where they are: `records: data.items`; a key that holds a dot needs a list: `records: "
+            '[data, "items.v2"]`.',
         ),
         of_run(
             "source-unreadable",
@@ -164,6 +182,13 @@ REPAIR = Group(
             cause="Two lines repair the same item.",
             example="fix.csv: item 3f2a9c1e-0000-4000-8000-000000000007 stands on line 2 and on line 5",
             cure="Keep one of them.",
+        ),
+        of_run(
+            "repair-encoding",
+            cause="The repaired file is not UTF-8: the program that saved it chose another encoding.",
+            example="fix.csv: line 3 is not UTF-8",
+            cure="Save it as UTF-8, in Excel as the file type CSV UTF-8. `ri errors BATCH --csv fix.csv --bom` writes "
+            "a file that Excel opens and saves as UTF-8 by itself.",
         ),
         of_run(
             "repair-item",

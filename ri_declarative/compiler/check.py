@@ -92,8 +92,13 @@ def _refusable(connection: Connection) -> Iterator[list[str]]:
         yield refusals
     except (DBAPIError, psycopg2.Error) as error:
         said = error.orig if isinstance(error, DBAPIError) else error
-        if not isinstance(said, psycopg2.Error) or fault_of(said.pgcode) in (Fault.WORLD, Fault.PASSING):
+        if not isinstance(said, psycopg2.Error) or _is_no_verdict(said.pgcode):
             raise
         cursor.execute("ROLLBACK TO SAVEPOINT ri_try")
         refusals.append(f"{primary_message(said)} (SQLSTATE {said.pgcode})")
     cursor.execute("RELEASE SAVEPOINT ri_try")
+
+
+def _is_no_verdict(sqlstate: str | None) -> bool:
+    """Class 54 is one: a statement over too many columns stays too large."""
+    return fault_of(sqlstate) in (Fault.WORLD, Fault.PASSING) and not (sqlstate or "").startswith("54")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from ri_declarative.compiler.fit import Misfit, misfit, run_misfit
+from ri_declarative.compiler.lookups import lookup_findings, lookup_table
 from ri_declarative.compiler.triggers import may_touch_key
 from ri_declarative.compiler.types import column_type
 from ri_declarative.database.catalogue import (
@@ -61,7 +62,7 @@ def map_target(connection: Connection, pipeline: Pipeline) -> Mapping:
         near = did_you_mean(target.table, relation_names(connection, target.table))
         at = pipeline.at("target", "table")
         message = f"target.table: there is no table {target.table}{near or '; create: true would make it'}"
-        return Mapping([Diagnostic(at, "unknown-table", message)])
+        return Mapping([Diagnostic(at, "unknown-table", message), *lookup_findings(connection, pipeline)])
     return _Mapper(connection, pipeline, relation).run()
 
 
@@ -161,12 +162,9 @@ class _Mapper:
             return None
 
     def _looked_up(self, column: Column, spec: ColumnSpec) -> LookedUp | None:
-        relation = read_relation(self._connection, spec.lookup or "")
+        relation, findings = lookup_table(self._connection, self._pipeline, column.name, spec)
+        self._found.findings += findings
         if relation is None:
-            near = did_you_mean(spec.lookup or "", relation_names(self._connection, spec.lookup or ""))
-            self._find("unknown-table", f"there is no table {spec.lookup}{near}", column.name, "lookup")
-            return None
-        if not self._lookup_fits(relation, column, spec):
             return None
         self._self_lookup |= relation.oid == self._relation.oid
         matched = relation.columns
@@ -191,21 +189,6 @@ class _Mapper:
             )
         )
         return LookedUp(len(self._lookups) - 1)
-
-    def _lookup_fits(self, relation: Relation, column: Column, spec: ColumnSpec) -> bool:
-        before = len(self._found.errors)
-        for keys, names in ((("match",), spec.match or {}), (("take",), (spec.take or "",))):
-            for name in names:
-                if name not in relation.columns:
-                    near = did_you_mean(name, relation.columns)
-                    self._find("unknown-column", f'{relation.label} has no column "{name}"{near}', column.name, *keys)
-        match = tuple(spec.match or ())
-        if len(self._found.errors) == before and relation.key_index(match) is None:
-            wanted = ", ".join(match)
-            self._find("lookup-index", f"{relation.label} has no unique index on ({wanted})", column.name, "match")
-        if not relation.can_select:
-            self._find("privilege", f"role {self._role} may not SELECT from {relation.label}", column.name, "lookup")
-        return len(self._found.errors) == before
 
     # ── the table as a whole ─────────────────────────────────────────────────────────────────
 

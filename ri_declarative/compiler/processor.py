@@ -48,15 +48,19 @@ class CompiledProcessor:
         self.batch_type = batch_type
         self.chunk_size = chunk_size
         self.target: str | None = plan.relation.label
-        self.parser = parser
+        self._parser = parser
         self.plan = plan
         self._validator = validator
         self._mapper = mapper
         self._writer: ChunkWriter | None = None
 
+    def check_header(self, header: Sequence[str], required: Sequence[str]) -> list[str]:
+        """What is wrong with a text source's header, one message each; empty when it is fine."""
+        return self._parser.check_header(header, required)
+
     def prepare(self, chunk: Sequence[Record], context: ImportContext) -> Prepared:
         """Everything that needs no database."""
-        parsed = self._validator(self.parser(chunk))
+        parsed = self._validator(self._parser(chunk))
         mapped, judged = self._mapper(parsed)
         rows, positions = [], []
         for position, (record, values) in enumerate(zip(chunk, mapped, strict=True)):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -30,6 +31,8 @@ PAGE = 2000
 _NO_BOOKS = ("42P01", "42703", "3F000")  # no such table, column, schema: never migrated, or by another version
 _DENIED = "42501"
 T = TypeVar("T")
+_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_ID_PREFIX = re.compile(r"[0-9a-f][0-9a-f-]{0,35}")
 
 
 class Books:
@@ -60,19 +63,34 @@ class Books:
         return _summary(rows[0])._replace(problems=tuple(_group(row) for row in groups))
 
     def resolve(self, reference: str) -> str:
-        """The id that `last`, a full id or an unambiguous beginning of one means."""
+        """The id that `last`, a full id or an unambiguous beginning of one means. Raises `UsageError`."""
         with self._connection() as connection:
             if reference == "last":
                 found = [row["id"] for row in self._rows(connection, "newest_batch", {})]
+                if not found:
+                    raise UsageError("unknown-batch", "there are no batches yet", hint="import: ri run PIPELINE FILE")
             else:
-                prefix = reference.lower().replace("%", "").replace("_", "")
-                found = [row["id"] for row in self._rows(connection, "batches_like", {"prefix": prefix})]
+                found = self._beginning_with(connection, reference.lower())
         if len(found) == 1:
             return str(found[0])
         if not found:
             raise UsageError("unknown-batch", f'there is no batch "{reference}"', hint="ri status lists them")
         shown = ", ".join(f"{id_[:13]}…" for id_ in found[:5])
         raise UsageError("ambiguous-batch", f'"{reference}" could be {shown}', hint="write more of the id")
+
+    def _beginning_with(self, connection: Connection, prefix: str) -> list[str]:
+        if not _ID_PREFIX.fullmatch(prefix):
+            return []
+        return [row["id"] for row in self._rows(connection, "batches_like", {"prefix": prefix})]
+
+    def id_of(self, reference: str) -> str:
+        """A full id as it is, without asking; else what `resolve` says."""
+        return reference if _ID.fullmatch(reference) else self.resolve(reference)
+
+    def is_owned(self, batch_id: str) -> bool:
+        """Whether somebody works on the batch, by its lease and the database's clock."""
+        with self._connection() as connection:
+            return bool(self._rows(connection, "is_owned", {"batch_id": batch_id})[0]["owned"])
 
     def items(self, batch_id: str, *, status: ItemStatus | None = None, limit: int | None = None) -> Iterator[Item]:
         """A batch's items in file order, read page by page."""
@@ -82,12 +100,24 @@ class Books:
         """Failed items that nothing repeats and nobody dismissed, in file order."""
         return self._pages("needs_attention", {"batch_id": batch_id}, limit)
 
-    def to_reprocess(
-        self, batch_id: str, *, failed_items_only: bool, items: Sequence[str] | None = None
-    ) -> Iterator[Item]:
-        """The newest items that repeat this batch's items, in file order; `items` names some of them."""
-        parameters = {"batch_id": batch_id, "all_items": not failed_items_only, "items": list(items) if items else None}
-        return self._pages("to_reprocess", parameters, None)
+    def to_reprocess(self, batch_id: str, *, failed_items_only: bool) -> Iterator[Item]:
+        """The newest items that repeat this batch's items, in file order: the failed ones, or all."""
+        parameters = {"batch_id": batch_id, "all_items": not failed_items_only}
+        index: int | None = 0
+        while index is not None:
+            with self._connection() as connection:
+                border = {**parameters, "from_index": index, "limit": PAGE}
+                last = self._rows(connection, "reprocess_border", border)[0]["last_index"]
+                page = {**parameters, "from_index": index, "to_index": last}
+                rows = self._rows(connection, "to_reprocess", page) if last is not None else []
+            yield from map(_item, rows)
+            index = None if last is None else last + 1
+
+    def failing_repeats(self, batch_id: str) -> dict[str, int]:
+        """Id of a batch that took this one's failed records again → how many need attention there, newest first."""
+        with self._connection() as connection:
+            rows = self._rows(connection, "failing_repeats", {"batch_id": batch_id})
+        return {row["batch_id"]: row["failed"] for row in rows}
 
     def lineage(self, batch_id: str) -> tuple[str, ...]:
         """Ids of all batches whose records count as one file with this one's."""

@@ -23,7 +23,7 @@ from ri_declarative.database.copy import copy_buffer
 from ri_declarative.database.duplicates import Duplicates
 from ri_declarative.database.plan import State, UpsertPlan
 from ri_declarative.database.sqlstate import Fault, fault_of, problem_code, stopped_by
-from ri_declarative.database.upsert import STAGE, Upsert
+from ri_declarative.database.upsert import STAGE, Upsert, numbers_array
 from ri_declarative.database.walk import Walk, Walked
 from ri_declarative.records import Action, Problem
 
@@ -136,7 +136,7 @@ class ChunkWriter:
         """Later rows of a key that this wave has made do not meet a row from before the batch."""
         if self._plan.on_conflict != "update":
             later = list(itertools.chain.from_iterable(g for g in groups if completed.intersection(g)))
-            cursor.execute(SQL("UPDATE {} SET own = true WHERE n = ANY ({})").format(STAGE, _numbers(later)))
+            cursor.execute(SQL("UPDATE {} SET own = true WHERE n = ANY ({})").format(STAGE, numbers_array(later)))
 
     def _walked(self, row: Walked) -> Written:
         if row.state is not None:
@@ -214,7 +214,3 @@ def mark_groups(cursor: Cursor, groups: Sequence[Sequence[int]]) -> None:
                 "UPDATE {} AS s SET grp = g.grp, wave = g.wave FROM (VALUES {}) AS g (n, grp, wave) WHERE s.n = g.n"
             ).format(STAGE, values)
         )
-
-
-def _numbers(numbers: Sequence[int]) -> Composable:
-    return SQL("CAST({} AS int8[])").format(Literal(list(numbers)))

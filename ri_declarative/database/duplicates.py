@@ -16,7 +16,7 @@ from psycopg2.sql import SQL, Composed, Identifier, Literal
 
 from ri_declarative.database.plan import UpsertPlan
 from ri_declarative.database.sqlstate import Fault, fault_of, primary_message, problem_code
-from ri_declarative.database.upsert import STAGE, Upsert
+from ri_declarative.database.upsert import STAGE, Upsert, numbers_array
 from ri_declarative.records import Problem
 
 
@@ -76,7 +76,7 @@ class Duplicates:
                 self._skip_superseded(cursor, found)
                 found.groups = [kept for g in groups if len(kept := [n for n in g if n not in found.removed]) > 1]
         if found.removed:
-            cursor.execute(SQL("DELETE FROM {} WHERE n = ANY ({})").format(STAGE, _numbers(found.removed)))
+            cursor.execute(SQL("DELETE FROM {} WHERE n = ANY ({})").format(STAGE, numbers_array(found.removed)))
         return found
 
     # ── equal keys in this chunk ─────────────────────────────────────────────────────────────
@@ -99,13 +99,14 @@ class Duplicates:
         keys = SQL(", ").join(self._upsert.key_names())
         cursor.execute(
             SQL(
-                "SELECT pg_catalog.array_agg(k.n) FROM ({}) AS k WHERE ({}) IS NOT NULL GROUP BY {} HAVING pg_catalog.count(*) > 1"
+                "SELECT pg_catalog.array_agg(k.n) FROM ({}) AS k WHERE ({}) IS NOT NULL "
+                "GROUP BY {} HAVING pg_catalog.count(*) > 1"
             ).format(self._keys(numbers), SQL("ROW({})").format(keys), keys)
         )
         return sorted(sorted(numbers) for (numbers,) in cursor.fetchall())
 
     def _keys(self, numbers: list[int]) -> Composed:
-        return SQL("{} WHERE s.n = ANY ({})").format(self._upsert.keys_statement(), _numbers(numbers))
+        return SQL("{} WHERE s.n = ANY ({})").format(self._upsert.keys_statement(), numbers_array(numbers))
 
     def _remove_unreadable(self, cursor: Cursor, numbers: list[int], found: SortedOut) -> None:
         """Halve until the rows are alone whose key the server cannot cast; they are few, or all."""
@@ -135,7 +136,7 @@ class Duplicates:
         met = self._met(cursor)
         if self._plan.on_conflict != "update":
             own = [n for n, items in met.items() if any(item.completed for item in items)]
-            cursor.execute(SQL("UPDATE {} SET own = true WHERE n = ANY ({})").format(STAGE, _numbers(own)))
+            cursor.execute(SQL("UPDATE {} SET own = true WHERE n = ANY ({})").format(STAGE, numbers_array(own)))
         if self._plan.on_duplicate != "last":
             self._remove_later(groups, met, lines, found)
 
@@ -157,7 +158,9 @@ class Duplicates:
             ]
         keys = SQL(", ").join(SQL("k.{}").format(name) for name in self._upsert.key_names())
         return SQL(
-            "SELECT k.n, CASE WHEN ROW({}) IS NOT NULL THEN pg_catalog.md5(pg_catalog.concat_ws(',', {})) END AS key_hash FROM ({}) AS k"
+            "SELECT k.n, CASE WHEN ROW({}) IS NOT NULL "
+            "THEN pg_catalog.md5(pg_catalog.concat_ws(',', {})) END AS key_hash "
+            "FROM ({}) AS k"
         ).format(keys, SQL(", ").join(parts), self._upsert.keys_statement())
 
     def _met(self, cursor: Cursor) -> dict[int, list[Met]]:
@@ -219,10 +222,6 @@ class Duplicates:
             found.removed[n] = Removed(
                 Problem("target.superseded", None, message, {"by_index": str(index)}), skipped=True
             )
-
-
-def _numbers(numbers: object) -> Composed:
-    return SQL("CAST({} AS int8[])").format(Literal(list(numbers)))  # type: ignore[call-overload]
 
 
 def _uuids(ids: tuple[str, ...]) -> Composed:

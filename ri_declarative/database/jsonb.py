@@ -16,7 +16,7 @@ import msgspec
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 # PostgreSQL's numeric: up to 131072 digits before and 16383 after the decimal point.
-_MAX_EXPONENT = 16_000
+_MOST_DIGITS, _MOST_FRACTION = 131_072, 16_383
 KEPT_AS_TEXT = {"source_data": "json_text"}
 
 
@@ -32,7 +32,7 @@ def to_jsonb(value: Any) -> tuple[str, bool]:
         text = _ENCODER.encode(value).decode()
     except UnicodeEncodeError:
         return json.dumps(_ascii_json(value)), True
-    if "\\u0000" in text or ("E" in text and _has_huge_number(value)):
+    if "\\u0000" in text or (("E" in text or len(text) > _MOST_FRACTION) and _has_huge_number(value)):
         return json.dumps(_ascii_json(value)), True
     return text, False
 
@@ -69,7 +69,10 @@ def _printable_value(value: Any) -> Any:
 
 def _has_huge_number(value: Any) -> bool:
     if isinstance(value, Decimal):
-        return abs(value.adjusted()) > _MAX_EXPONENT
+        exponent = value.as_tuple().exponent
+        return isinstance(exponent, int) and (exponent < -_MOST_FRACTION or value.adjusted() >= _MOST_DIGITS)
+    if isinstance(value, int):
+        return value.bit_length() > 3 * _MOST_DIGITS
     if isinstance(value, Mapping):
         return any(map(_has_huge_number, value.values()))
     return isinstance(value, list | tuple) and any(map(_has_huge_number, value))

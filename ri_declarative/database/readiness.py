@@ -11,7 +11,6 @@ from ri_declarative.errors import DatabaseError
 
 def check_readiness(connection: Connection, schema: str) -> None:
     """Raise DatabaseError naming role and object when a run could not be booked."""
-    check_version(connection, schema)
     found = connection.execute(text(queries("catalogue")["readiness"]), {"schema": schema}).mappings().one()
     if found["standby"] or found["read_only"]:
         what = "is a standby" if found["standby"] else "only reads (default_transaction_read_only)"
@@ -19,6 +18,7 @@ def check_readiness(connection: Connection, schema: str) -> None:
     if found["denied"]:
         denied = ", ".join(found["denied"])
         raise DatabaseError("privilege", f'role {found["role"]} lacks {denied} in schema "{schema}"')
+    check_version(connection, schema)
     if not found["may_temp"]:
         raise DatabaseError(
             "privilege",

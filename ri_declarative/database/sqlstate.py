@@ -133,8 +133,8 @@ def stopped_by(error: psycopg2.Error, *, place: str | None = None) -> RiError:
     state = error.pgcode
     message = f"{place}: {primary_message(error)}" if place else primary_message(error)
     fault = fault_of(state)
-    if fault is Fault.PASSING:
-        return PassingFault("db.passing", f"{message} (SQLSTATE {state})")
+    if fault is Fault.PASSING:  # a trigger may have raised it, with a cell in its message
+        return PassingFault("db.passing", f"{place or 'the database'}: {type(error).__name__} (SQLSTATE {state})")
     if fault is Fault.PIPELINE:
         return StoppedError(
             "db.pipeline",

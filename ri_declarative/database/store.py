@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -20,10 +20,11 @@ from ri_declarative.database.driver import driver_cursor
 from ri_declarative.database.jsonb import KEPT_AS_TEXT, printable, printable_json, to_jsonb
 from ri_declarative.database.queries import queries
 from ri_declarative.database.sqlstate import stopped_by
-from ri_declarative.errors import LostOwnership
-from ri_declarative.records import BatchStatus, Counts, Outcome, Problem, Record, StopReason
+from ri_declarative.errors import LostOwnership, RiError, StoppedError
+from ri_declarative.records import BatchStatus, Counts, Outcome, Problem, Record, StopReason, item_id
 
 LEASE_S = 60.0
+_UNIQUE_VIOLATION = "23505"
 _ITEM_COLUMNS = (
     "batch_id, item_index, id, source_line, status, action, source_data, processed_data, metadata, "
     "target_table, target_id, problems, error_message, parent_item_id, key_hash"
@@ -49,9 +50,8 @@ class Chunk:
 
     def book(self, records: Sequence[Record], outcomes: Sequence[Outcome], target: str | None) -> None:
         """Store one item per record with the end that it reached."""
-        prefix = self._owner.batch_id[:28]
         rows = [
-            _item_row(self._owner.batch_id, prefix, record, outcome, target)
+            _item_row(self._owner.batch_id, record, outcome, target)
             for record, outcome in zip(records, outcomes, strict=True)
         ]
         cursor = driver_cursor(self.connection)
@@ -86,7 +86,8 @@ class Store:
     def close(self) -> None:
         """End the connection; an open transaction is rolled back."""
         if self._connection is not None:
-            self._connection.close()
+            with suppress(DBAPIError, psycopg2.Error):
+                self._connection.close()
             self._connection = None
 
     def create_batch(
@@ -158,9 +159,11 @@ class Store:
             self.execute(connection, "log", parameters)
 
     def dismiss(self, batch_id: str, items: Sequence[str], *, reason: str | None) -> int:
-        """Mark failed items (none named: all of the batch) as needing no attention; how many."""
+        """Mark failed items (none named: all of the batch, and the batch itself) as needing no attention; how many."""
         parameters = {"batch_id": batch_id, "items": list(items) or None, "reason": reason}
         with self.transaction() as connection:
+            if not items:
+                self.execute(connection, "dismiss_batch", {"batch_id": batch_id, "reason": reason})
             return int(self.execute(connection, "dismiss", parameters).rowcount)
 
     def execute(self, connection: Connection, name: str, parameters: Mapping[str, Any]) -> Any:
@@ -171,17 +174,40 @@ class Store:
     def transaction(self) -> Iterator[Connection]:
         """READ COMMITTED with the settings that our SQL relies on; driver errors become ours."""
         try:
-            if self._connection is None:
-                self._connection = self._engine.connect().execution_options(isolation_level="READ COMMITTED")
-            with self._connection.begin():
-                self._connection.execute(text(self._queries["begin_settings"]))
-                yield self._connection
+            with self._begun() as connection:
+                yield connection
         except DBAPIError as error:
             if isinstance(error.orig, psycopg2.Error):
-                raise stopped_by(error.orig) from error
+                raise self._judged(error.orig) from error
             raise
         except psycopg2.Error as error:
-            raise stopped_by(error) from error
+            raise self._judged(error) from error
+
+    @contextmanager
+    def _begun(self) -> Iterator[Connection]:
+        """Commits at the end of the block. What fails first is raised: a lost connection fails at ROLLBACK, too."""
+        if self._connection is None:
+            self._connection = self._engine.connect().execution_options(isolation_level="READ COMMITTED")
+        transaction = self._connection.begin()
+        try:
+            self._connection.execute(text(self._queries["begin_settings"]))
+            yield self._connection
+            transaction.commit()
+        except BaseException:
+            try:
+                transaction.rollback()
+            except (DBAPIError, psycopg2.Error):
+                self.close()
+            raise
+
+    def _judged(self, error: psycopg2.Error) -> RiError:
+        if error.pgcode == _UNIQUE_VIOLATION and error.diag.constraint_name == "import_batch_items_parent":
+            return StoppedError(
+                "already-reprocessed",
+                "another batch has taken these records again meanwhile",
+                hint="ri status shows it",
+            )
+        return stopped_by(error)
 
 
 def new_batch_id() -> str:
@@ -189,25 +215,14 @@ def new_batch_id() -> str:
     return str(uuid.UUID(int=uuid.uuid4().int >> 32 << 32))
 
 
-def item_id(batch_id: str, index: int) -> str:
-    """The id of a batch's item.
-
-    >>> item_id("6f1c5a1e-0000-4000-8000-000000000000", 255)
-    '6f1c5a1e-0000-4000-8000-0000000000ff'
-    """
-    return f"{batch_id[:28]}{index:08x}"
-
-
-def _item_row(
-    batch_id: str, prefix: str, record: Record, outcome: Outcome, target: str | None
-) -> tuple[str | None, ...]:
+def _item_row(batch_id: str, record: Record, outcome: Outcome, target: str | None) -> tuple[str | None, ...]:
     source_data, kept_as_text = to_jsonb(record.source_data)
     metadata = {**(record.metadata or {}), **(KEPT_AS_TEXT if kept_as_text else {})}
     completed = outcome.action is not None
     return (
         batch_id,
         str(record.index),
-        f"{prefix}{record.index:08x}",
+        item_id(batch_id, record.index),
         None if record.line is None else str(record.line),
         outcome.status.value,
         outcome.action.value if outcome.action is not None else None,

@@ -5,7 +5,7 @@
     i   INSERT where not found, in file order, ON CONFLICT (key) DO NOTHING
     →   per staged row: number, state, target id
 
-Built once per run from an `UpsertPlan`; every identifier and literal is quoted by the driver.
+Made from an `UpsertPlan`; every identifier and literal is quoted by the driver.
 Staging is all text, so that nothing about a value is decided before the cast. Casts name the base
 type and never a length: `::varchar(3)` cuts and `::numeric(6,2)` rounds in silence.
 """
@@ -29,6 +29,7 @@ from ri_declarative.database.plan import (
     UpsertPlan,
 )
 from ri_declarative.database.predictions import Predictions
+from ri_declarative.records import ITEM_PREFIX
 
 STAGE = Identifier("pg_temp", "ri_stage")
 # Types without an equality that means "the same value"; compared by another type instead.
@@ -48,7 +49,7 @@ class RunFacts:
     def expression(self, name: str) -> Composable:
         """SQL of one fact; `item_id` and `line` differ per row."""
         if name == "item_id":
-            prefix = Literal(self.batch_id[:28])
+            prefix = Literal(self.batch_id[:ITEM_PREFIX])
             return SQL("CAST({} || pg_catalog.lpad(pg_catalog.to_hex(s.n), 8, '0') AS uuid)").format(prefix)
         if name == "line":
             return SQL("s.line")
@@ -361,6 +362,11 @@ class Upsert:
 
     def _values_of_m(self) -> Composed:
         return SQL(", ").join(self._names_in_m().values())
+
+
+def numbers_array(numbers: Iterable[int]) -> Composed:
+    """Staging numbers as an SQL array, also when there are none."""
+    return SQL("CAST({} AS int8[])").format(Literal(list(numbers)))
 
 
 def _names(names: Iterable[str]) -> Composed:

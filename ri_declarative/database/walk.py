@@ -7,6 +7,7 @@ raises all others on: `WHEN OTHERS` alone would book a deadlock as the row's fau
 from __future__ import annotations
 
 import secrets
+import time
 from typing import NamedTuple
 
 from psycopg2.errors import QueryCanceled
@@ -59,10 +60,13 @@ class Walk:
     def _slice(self, cursor: Cursor, numbers: list[int]) -> None:
         """A statement timeout is not caught inside the block: cut the slice, down to one row."""
         cursor.execute("SAVEPOINT ri_slice")
+        begun = time.monotonic()
         try:
             cursor.execute(self._block(numbers[0], numbers[-1]))
         except QueryCanceled as error:
             cursor.execute("ROLLBACK TO SAVEPOINT ri_slice")
+            if not _timed_out(cursor, time.monotonic() - begun):
+                raise  # somebody cancelled the statement: no record's fault
             if len(numbers) > 1:
                 middle = len(numbers) // 2
                 self._slice(cursor, numbers[:middle])
@@ -121,8 +125,15 @@ class Walk:
         classes = Literal([*sorted(RECORD_CLASSES), "21"])
         states = Literal(["54000", "42501"] if plan.relation.row_security else ["54000"])
         return SQL(
-            "pg_catalog.substr(ri_sqlstate, 1, 2) = ANY ({}) OR ri_sqlstate = ANY ({}) OR pg_catalog.substr(ri_sqlstate, 1, 2) <> ALL ({})"
+            "pg_catalog.substr(ri_sqlstate, 1, 2) = ANY ({}) OR ri_sqlstate = ANY ({}) "
+            "OR pg_catalog.substr(ri_sqlstate, 1, 2) <> ALL ({})"
         ).format(classes, states, Literal(sorted(SERVER_CLASSES)))
+
+
+def _timed_out(cursor: Cursor, elapsed_s: float) -> bool:
+    cursor.execute("SELECT setting::int FROM pg_catalog.pg_settings WHERE name = 'statement_timeout'")
+    row = cursor.fetchone()
+    return row is not None and 0 < row[0] <= elapsed_s * 1000
 
 
 # A row that is neither same nor written is tried once more (a race with another session). What is then

@@ -18,7 +18,7 @@ from typing import Any
 
 from ri_declarative.database.store import Ownership, Store
 from ri_declarative.engine.limits import Limits
-from ri_declarative.errors import LostOwnership, PassingFault, RiError
+from ri_declarative.errors import LostOwnership, PassingFault, RiError, SourceError, SourceFault
 from ri_declarative.processors.context import ImportContext
 from ri_declarative.processors.protocol import Processor
 from ri_declarative.records import BatchStatus, Counts, ItemStatus, Outcome, Progress, Record, StopReason
@@ -40,6 +40,7 @@ class Run:
     owner: Ownership
     context: ImportContext
     limits: Limits
+    on_begin: Callable[[], None] = lambda: None
     should_stop: Callable[[], bool] = lambda: False
     on_progress: Callable[[Progress], None] | None = None
     counts: Counts = field(default_factory=Counts)
@@ -52,6 +53,7 @@ class Run:
         Raises what stopped the run from outside, after the batch has been marked as stopped.
         """
         try:
+            self.on_begin()
             reason = self._work()
             if reason is None and self.limits.exceeded_at_end(self.counts):
                 self._finish(BatchStatus.FAILED, StopReason.MAX_FAILED, ended=True)
@@ -69,15 +71,22 @@ class Run:
         """None when the source has ended."""
         with ThreadPoolExecutor(1, "ri-writer") as writer:
             writing: Future[Counts] | None = None
-            for chunk in chunks(self.source, self.processor.chunk_size):
-                prepared = self.processor.prepare(chunk, self.context)
+            try:
+                for chunk in chunks(self.source, self.processor.chunk_size):
+                    prepared = self.processor.prepare(chunk, self.context)
+                    if writing is not None:
+                        self._booked(writing.result())
+                    if (reason := self._reason_to_stop()) is not None:
+                        return reason
+                    writing = writer.submit(self._write, chunk, prepared)
                 if writing is not None:
                     self._booked(writing.result())
-                if (reason := self._reason_to_stop()) is not None:
-                    return reason
-                writing = writer.submit(self._write, chunk, prepared)
-            if writing is not None:
-                self._booked(writing.result())
+            except BaseException as error:
+                # The reader failed: what the writer met meanwhile is the nearer cause, if it met anything.
+                failure = writing.exception() if writing is not None else None
+                if failure is not None and failure is not error:
+                    raise failure from error
+                raise
         return None
 
     def _reason_to_stop(self) -> StopReason | None:
@@ -112,7 +121,7 @@ class Run:
             context = self.context.within(transaction.connection, attempt)
             outcomes = self.processor.process(prepared, context)
             check_outcomes(chunk, outcomes)
-            transaction.book(chunk, outcomes, getattr(self.processor, "target", None))
+            transaction.book(chunk, outcomes, self.processor.target)
             counts = count(outcomes)
             claim_to = new_index + self.processor.chunk_size
             transaction.advance(counts, old_index=self.next_index, new_index=new_index, claim_to=claim_to)
@@ -130,7 +139,8 @@ class Run:
     def _give_up(self, error: BaseException) -> None:
         """Mark the batch as stopped if the database still answers; its lease ends by itself otherwise."""
         reason = _stop_reason(error)
-        message = error.message if isinstance(error, RiError) else f"{type(error).__name__}: {error}"
+        # Only our own messages are known to hold no cell.
+        message = error.message if isinstance(error, RiError) else type(error).__name__
         try:
             self._finish(BatchStatus.FAILED, reason, ended=False, message=message)
         except RiError as failure:
@@ -140,15 +150,25 @@ class Run:
 def _stop_reason(error: BaseException) -> StopReason:
     if isinstance(error, KeyboardInterrupt):
         return StopReason.INTERRUPTED
-    if isinstance(error, RiError):
-        return StopReason.SOURCE if error.code.startswith("source") else StopReason.DATABASE
-    return StopReason.ERROR
+    if isinstance(error, SourceError | SourceFault):
+        return StopReason.SOURCE
+    return StopReason.DATABASE if isinstance(error, RiError) else StopReason.ERROR
 
 
 def chunks(records: Iterable[Record], size: int) -> Iterator[list[Record]]:
-    """Lists of `size` records, the last one shorter."""
+    """Lists of `size` records, the last one shorter. When the source breaks off, what it gave before comes first."""
     iterator = iter(records)
-    while chunk := list(itertools.islice(iterator, size)):
+    while True:
+        chunk: list[Record] = []
+        try:
+            for record in itertools.islice(iterator, size):
+                chunk.append(record)
+        except SourceFault:
+            if chunk:
+                yield chunk
+            raise
+        if not chunk:
+            return
         yield chunk
 
 

@@ -6,27 +6,22 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple, Self, TextIO
+from typing import Any, Self, TextIO
 
 from sqlalchemy import Engine
 
-from ri_declarative.compiler.compile import compile_pipeline, required_fields
 from ri_declarative.compiler.explain import Explanation
-from ri_declarative.compiler.processor import CompiledProcessor
 from ri_declarative.database.books import Books
 from ri_declarative.database.connect import choose_database, open_engine
 from ri_declarative.database.migrations import migrate
-from ri_declarative.database.readiness import check_readiness
-from ri_declarative.database.store import Ownership, Store
-from ri_declarative.engine.limits import Limits
-from ri_declarative.engine.run import Run
-from ri_declarative.errors import DatabaseError, Diagnostic, SourceError, StoppedError, UsageError
+from ri_declarative.database.store import Store
+from ri_declarative.errors import Diagnostic, UsageError
 from ri_declarative.manager.checks import check_files, in_order
 from ri_declarative.manager.export import write_repairable
+from ri_declarative.manager.importing import Import, Parent, Watchers
 from ri_declarative.manager.items_source import ItemsSource, by_index
 from ri_declarative.manager.targets import Targets
-from ri_declarative.processors.context import Batch, ImportContext
-from ri_declarative.records import BatchStatus, BatchSummary, Item, ItemStatus, Progress
+from ri_declarative.records import BatchSummary, Item, ItemStatus, Progress
 from ri_declarative.sources.open import open_source
 from ri_declarative.sources.repair import read_repairs
 from ri_declarative.sources.source import Source
@@ -34,14 +29,6 @@ from ri_declarative.spec.pipeline import Pipeline, load_pipeline
 from ri_declarative.spec.project import Project, find_project
 
 log = logging.getLogger("ri_declarative")
-
-
-class Watchers(NamedTuple):
-    """Who is told about a run, and who may stop it."""
-
-    on_progress: Callable[[Progress], None] | None = None
-    should_stop: Callable[[], bool] | None = None
-    on_batch: Callable[[str], None] | None = None  # gets the new batch's id before the first record is read
 
 
 class BatchManager:
@@ -100,8 +87,10 @@ class BatchManager:
         """
         pipeline = load_pipeline(self.project, name)
         spec = pipeline.spec.source
-        with open_source(file, format=spec.format, encoding=spec.encoding, delimiter=spec.delimiter) as source:
-            batch_id = self._run(pipeline, source, None, Watchers(on_progress, should_stop, on_batch))
+        with open_source(
+            file, format=spec.format, encoding=spec.encoding, delimiter=spec.delimiter, records=spec.records
+        ) as source:
+            batch_id = self._import(pipeline, source, None, Watchers(on_progress, should_stop, on_batch))
         return self.get_batch_summary(batch_id)
 
     def reprocess_batch(
@@ -119,93 +108,35 @@ class BatchManager:
         `corrections`: a repaired file of `export_failed`; only the records it names are taken, with its
         values. Gives the new batch's id, or None when there is nothing to reprocess.
         """
-        parent = self.get_batch_summary(batch_id)
-        if parent.status is BatchStatus.PROCESSING:
-            raise UsageError("batch-running", f"batch {batch_id} is still being worked on", hint="wait for its end")
-        pipeline = load_pipeline(self.project, parent.batch_type)
+        batch = self.get_batch_summary(batch_id)
+        if self._books.is_owned(batch.batch_id):
+            raise UsageError(
+                "batch-running", f"batch {batch.batch_id} is still being worked on", hint="wait for its end"
+            )
+        pipeline = load_pipeline(self.project, batch.batch_type)
+        parent = Parent(batch, self._books.lineage(batch.batch_id))
         repairs = None
         if corrections is not None:
-            lineage = self._books.lineage(batch_id)
-            repairs = by_index(read_repairs(corrections), lineage=lineage, name=Path(corrections).name)
-        items = self._books.to_reprocess(batch_id, failed_items_only=failed_items_only)
+            repairs = by_index(read_repairs(corrections), lineage=parent.lineage, name=Path(corrections).name)
+        items = self._books.to_reprocess(batch.batch_id, failed_items_only=failed_items_only)
         if not any(repairs is None or item.index in repairs for item in items):
             return None
-        items = self._books.to_reprocess(batch_id, failed_items_only=failed_items_only)
-        source = ItemsSource(parent, items, repairs)
-        new_id = self._run(pipeline, source, parent, Watchers(on_progress, should_stop, on_batch))
+        items = self._books.to_reprocess(batch.batch_id, failed_items_only=failed_items_only)
+        source = ItemsSource(batch, items, repairs)
+        new_id = self._import(pipeline, source, parent, Watchers(on_progress, should_stop, on_batch))
         if source.repaired:
             with Store(self._engine, self._books_schema) as store:
                 store.log(new_id, "info", f"{source.repaired} records corrected from {Path(corrections or '').name}")
         return new_id
 
-    def _run(self, pipeline: Pipeline, source: Source, parent: BatchSummary | None, watchers: Watchers) -> str:
-        with Store(self._engine, self._books_schema) as store:
-            processor = self._compile(store, pipeline, source)
-            owner = store.create_batch(
-                pipeline.name,
-                source.info.as_json(),
-                fingerprint=pipeline.fingerprint,
-                parent_batch_id=parent.batch_id if parent else None,
-                claim_to=processor.chunk_size,
-            )
-            if watchers.on_batch is not None:
-                watchers.on_batch(owner.batch_id)
-            self._log_start(store, owner, pipeline, source, parent)
-            Run(
-                source=source,
-                processor=processor,
-                store=store,
-                owner=owner,
-                context=ImportContext(self._batch(owner, pipeline, source, parent)),
-                limits=Limits.parse(pipeline.spec.limits.max_failed),
-                should_stop=watchers.should_stop or (lambda: False),
-                on_progress=watchers.on_progress,
-            ).to_the_end()
-        return owner.batch_id
-
-    def _compile(self, store: Store, pipeline: Pipeline, source: Source) -> CompiledProcessor:
-        """All checks; makes the target table where the pipeline says so, only when all of them pass."""
-        try:
-            with store.transaction() as connection:
-                check_readiness(connection, self._books_schema)
-                processor = compile_pipeline(connection, pipeline, textual=source.textual)
-                if source.info.header is not None:
-                    _check_header(processor, pipeline, source.info.header, name=source.info.name)
-        except StoppedError as stopped:  # nothing has begun yet
-            raise DatabaseError(stopped.code, stopped.message, hint=stopped.hint) from stopped
-        return processor
-
-    def _batch(self, owner: Ownership, pipeline: Pipeline, source: Source, parent: BatchSummary | None) -> Batch:
-        lineage = self._books.lineage(owner.batch_id)
-        return Batch(
-            id=owner.batch_id,
-            batch_type=pipeline.name,
-            started_at=owner.started_at,
-            source_name=source.info.name,
-            parent_batch_id=parent.batch_id if parent else None,
-            lineage=lineage,
-            books=self._books_schema,
-        )
-
-    def _log_start(
-        self, store: Store, owner: Ownership, pipeline: Pipeline, source: Source, parent: BatchSummary | None
-    ) -> None:
-        if parent is None:
-            message = f"{pipeline.name}: importing {source.info.name}"
-        else:
-            message = f"{pipeline.name}: reprocessing batch {parent.batch_id}"
-        log.info("%s as batch %s", message, owner.batch_id)
-        details: dict[str, Any] = {"fingerprint": pipeline.fingerprint}
-        if parent is not None and parent.fingerprint != pipeline.fingerprint:
-            details["parent_fingerprint"] = parent.fingerprint
-            message += "; the pipeline has changed since"
-        store.log(owner.batch_id, "info", message, details)
+    def _import(self, pipeline: Pipeline, source: Source, parent: Parent | None, watchers: Watchers) -> str:
+        return Import(self._engine, self._books_schema, pipeline, source, watchers, parent).run()
 
     # ── look ─────────────────────────────────────────────────────────────────────────────────
 
     def get_batch_summary(self, batch_id: str) -> BatchSummary:
         """One batch with its problems grouped. Raises UsageError when there is none."""
-        return self._books.batch(batch_id)
+        return self._books.batch(self._books.id_of(batch_id))
 
     def list_batches(self, *, limit: int = 20, batch_type: str | None = None) -> list[BatchSummary]:
         """The newest batches, without their problems."""
@@ -219,15 +150,19 @@ class BatchManager:
         self, batch_id: str, *, status: ItemStatus | None = None, limit: int | None = None
     ) -> Iterator[Item]:
         """A batch's items in file order."""
-        return self._books.items(batch_id, status=status, limit=limit)
+        return self._books.items(self._books.id_of(batch_id), status=status, limit=limit)
 
     def iter_logs(self, batch_id: str) -> Iterator[dict[str, Any]]:
         """A batch's log in order."""
-        return iter(self._books.logs(batch_id))
+        return iter(self._books.logs(self._books.id_of(batch_id)))
 
     def needs_attention(self, batch_id: str, *, limit: int | None = None) -> Iterator[Item]:
         """A batch's failed items that nothing repeats and nobody dismissed, in file order."""
-        return self._books.needs_attention(batch_id, limit=limit)
+        return self._books.needs_attention(self._books.id_of(batch_id), limit=limit)
+
+    def failing_repeats(self, batch_id: str) -> dict[str, int]:
+        """Where a batch's failed records failed again: id of the later batch → how many need attention there."""
+        return self._books.failing_repeats(self._books.id_of(batch_id))
 
     def fingerprints(self, batch_id: str) -> tuple[str | None, str | None]:
         """The pipeline's fingerprint when the batch ran, and now (None: there is no such pipeline any more)."""
@@ -249,7 +184,7 @@ class BatchManager:
     def dismiss(self, batch_id: str, items: Sequence[str] = (), *, reason: str | None = None) -> int:
         """Mark failed items (none named: all of the batch) as needing no attention; how many."""
         with Store(self._engine, self._books_schema) as store:
-            return store.dismiss(batch_id, items, reason=reason)
+            return store.dismiss(self._books.id_of(batch_id), items, reason=reason)
 
     def migrate(self) -> list[str]:
         """Bring the bookkeeping tables up to date; names of the migrations that this manager has applied."""
@@ -302,9 +237,3 @@ class BatchManager:
     @cached_property
     def _books(self) -> Books:
         return Books(self._engine, self._books_schema)
-
-
-def _check_header(processor: CompiledProcessor, pipeline: Pipeline, header: tuple[str, ...], *, name: str) -> None:
-    messages = processor.parser.check_header(header, required_fields(pipeline))
-    if messages:
-        raise SourceError("source-header", f"{name}: " + "; ".join(messages))

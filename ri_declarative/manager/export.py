@@ -8,11 +8,12 @@ from typing import Any, TextIO
 from ri_declarative.database.jsonb import printable
 from ri_declarative.manager.items_source import TEXTUAL_FORMATS
 from ri_declarative.records import BatchSummary, Item
-from ri_declarative.sources.repair import FailedRow, to_cell, write_failed
+from ri_declarative.sources.encodings import with_visible_bytes
+from ri_declarative.sources.repair import DELIMITERS, FailedRow, to_cell, write_failed
 
 
 def write_repairable(batch: BatchSummary, items: Callable[[], Iterable[Item]], stream: TextIO) -> int:
-    """Write the items in the source's own columns and order; how many. `items` is called twice."""
+    """Write the items in the source's own columns, order and delimiter; how many. `items` is called twice."""
     header = dict.fromkeys(batch.source_info.get("header") or ())
     for item in items():
         if not isinstance(item.source_data, str):
@@ -25,7 +26,8 @@ def write_repairable(batch: BatchSummary, items: Callable[[], Iterable[Item]], s
             written += 1
             yield _row(item, textual=batch.source_info.get("format") in TEXTUAL_FORMATS)
 
-    write_failed(stream, list(header), rows())
+    own = batch.source_info.get("delimiter")
+    write_failed(stream, list(header), rows(), delimiter=own if own in DELIMITERS else ",")
     return written
 
 
@@ -33,7 +35,8 @@ def _row(item: Item, *, textual: bool) -> FailedRow:
     code = item.problems[0].code if item.problems else ""
     error = item.error_message or ""
     if isinstance(item.source_data, str):
-        return FailedRow(None, item.item_id, code, f"{error}; the line reads: {printable(item.source_data)}")
+        line = printable(with_visible_bytes(item.source_data))
+        return FailedRow(None, item.item_id, code, f"{error}; the line reads: {line}")
     return FailedRow(_cells(item.source_data, textual=textual), item.item_id, code, error)
 
 

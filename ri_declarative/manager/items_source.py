@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from ri_declarative.errors import UsageError
-from ri_declarative.records import BatchSummary, Item, Record
+from ri_declarative.records import ITEM_PREFIX, BatchSummary, Item, Record
 from ri_declarative.sources.repair import ABSENT, Repair, from_cell
 from ri_declarative.sources.source import SourceInfo
 
@@ -47,8 +47,8 @@ class ItemsSource:
     def _repaired(self, item: Item, repair: Repair) -> Record:
         before: Mapping[str, Any] = {} if isinstance(item.source_data, str) else item.source_data
         values: Mapping[str, Any] = repair.values
-        if not before and not any(values.values()):
-            return _record(item, item.source_data, changed=())  # unreadable, and nobody repaired it
+        if not any(values.values()):  # it was unreadable, and nobody has filled its cells in
+            return _record(item, item.source_data, changed=())
         if not self.textual:
             values = {name: from_cell(cell) for name, cell in values.items()}
         after = {name: value for name, value in {**before, **values}.items() if value is not ABSENT}
@@ -78,18 +78,18 @@ def _record(item: Item, source_data: Mapping[str, Any] | str, *, changed: Iterab
 
 def by_index(repairs: Iterable[Repair], *, lineage: Iterable[str], name: str) -> dict[int, Repair]:
     """Repairs by the place of their record, which is the same in all batches of a lineage."""
-    batches = {batch_id[:28] for batch_id in lineage}
+    batches = {batch_id[:ITEM_PREFIX] for batch_id in lineage}
     found: dict[int, Repair] = {}
     for repair in repairs:
         item = repair.item.lower()
-        if len(item) != 36 or item[:28] not in batches:
+        if len(item) != 36 or item[:ITEM_PREFIX] not in batches:
             raise UsageError(
                 "repair-item",
                 f"{name}: line {repair.line}: item {repair.item} does not belong to this batch",
                 hint="repair the file that `ri errors BATCH --csv` wrote for this very batch",
             )
         try:
-            index = int(item[28:], 16)
+            index = int(item[ITEM_PREFIX:], 16)
         except ValueError:
             raise UsageError("repair-item", f"{name}: line {repair.line}: {repair.item} is no item id") from None
         if index in found:

@@ -19,6 +19,7 @@ class Processor(Protocol):
 
     batch_type: str
     chunk_size: int
+    target: str | None  # where completed rows lie, for the items; None: the outcomes say
 
     def prepare(self, chunk: Sequence[Record], context: ImportContext) -> Any:
         """What `process` needs of the chunk; touches no database. Shape is the processor's own."""

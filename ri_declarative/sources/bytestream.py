@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from io import UnsupportedOperation
 from typing import BinaryIO
 
-from ri_declarative.errors import StoppedError
+from ri_declarative.errors import SourceFault
 
 # Big enough that per-block work vanishes, small enough that 100 open sources are nothing.
 BLOCK_BYTES = 256 * 1024
@@ -60,7 +60,7 @@ class ByteStream:
         return self._peeked
 
     def read(self) -> bytes:
-        """The next block, empty at the end. StoppedError when the file fails or has changed."""
+        """The next block, empty at the end. SourceFault when the file fails or has changed."""
         block = self._take() if self._peeked is None else self._peeked
         self._peeked = None
         return block
@@ -75,7 +75,7 @@ class ByteStream:
             block = self._raw.read(self._block_bytes)
         except OSError as error:
             reason = error.strerror or type(error).__name__
-            raise StoppedError(
+            raise SourceFault(
                 "source-unreadable", f"{self.name}: cannot read on after byte {self.bytes_read}: {reason}"
             ) from error
         if block:
@@ -94,7 +94,7 @@ class ByteStream:
         if (now.st_size, now.st_mtime_ns) != (self._stat.st_size, self._stat.st_mtime_ns) or (
             self.bytes_read != self._stat.st_size
         ):
-            raise StoppedError(
+            raise SourceFault(
                 "source-changed",
                 f"{self.name}: the file changed while it was read "
                 f"({self._stat.st_size} bytes at the start, {now.st_size} now, {self.bytes_read} read)",

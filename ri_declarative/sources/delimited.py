@@ -181,7 +181,7 @@ class DelimitedSource:
             before = self._window.text(place.line - 1, place.line)[: place.column - 1]
             details["byte_offset"] = str(line_offset + len(original_bytes(before, codec)))
         where = f"line {place.line}, column {place.column}"
-        message = f"byte {byte} at {where} is not {codec}; declare source.encoding"
+        message = f"byte {byte} at {where} is not {codec}; declare source.encoding and run the file again"
         return Problem("source.encoding", self._field_with_bad_byte(row), message, details)
 
     def _field_with_bad_byte(self, row: Sequence[str] | None) -> str | None:

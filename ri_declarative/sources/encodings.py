@@ -15,6 +15,7 @@ from ri_declarative.words import did_you_mean
 
 KEEP_BYTES = "ri_declarative.keep_bytes"  # name of the error handler that is registered below
 _BAD_BYTE = re.compile("[\ud800-\udfff]")
+_KEPT_BYTE = re.compile("[\udc00-\udcff]")
 _BAD_BYTES = re.compile("([\ud800-\udfff]+)")
 
 # UTF-32 LE first: its mark begins with that of UTF-16 LE.
@@ -39,7 +40,7 @@ _FAMILIES = {
 # Without a mark: RFC 2781 section 4.3 says big-endian, every file seen in practice is little-endian.
 _WITHOUT_MARK = {"utf-8-sig": "utf-8", "utf-16": "utf-16-le", "utf-32": "utf-32-le"}
 # What people call encodings that Python knows by another name.
-_MEANT = {name: "cp1252" for name in ("windows", "ansi", "win", "win1252", "excel", "western", "windows-ansi")}
+_MEANT = dict.fromkeys(("windows", "ansi", "win", "win1252", "excel", "western", "windows-ansi"), "cp1252")
 _MEANT |= {"dos": "cp850", "mac": "mac-roman", "unicode": "utf-16", "utf8mb4": "utf-8", "latin": "latin-1"}
 _COMMON = (
     *("utf-8", "utf-16", "utf-16-le", "utf-32", "ascii", "latin-1", "iso-8859-1", "iso-8859-2", "iso-8859-15"),
@@ -109,6 +110,15 @@ def original_bytes(text: str, codec: str) -> bytes:
     good, *rest = _BAD_BYTES.split(text)  # not an error handler: UTF-16 takes no odd byte from one
     pairs = zip(rest[::2], rest[1::2], strict=True)
     return good.encode(codec) + b"".join(_as_bytes(bad) + after.encode(codec) for bad, after in pairs)
+
+
+def with_visible_bytes(text: str) -> str:
+    r"""The text with each undecodable byte written as an escape, fit for a person.
+
+    >>> with_visible_bytes("Gr\udcfcn")
+    'Gr\\xfcn'
+    """
+    return text if text.isascii() else _KEPT_BYTE.sub(lambda kept: f"\\x{ord(kept[0]) & 0xFF:02x}", text)
 
 
 def bad_byte(text: str) -> tuple[int, str] | None:

@@ -13,7 +13,7 @@ from itertools import chain
 from types import TracebackType
 from typing import Any, Self
 
-from ri_declarative.errors import SourceError, StoppedError
+from ri_declarative.errors import SourceError, SourceFault
 from ri_declarative.records import Record
 from ri_declarative.sources.bytestream import ByteStream
 from ri_declarative.sources.json_document import Way, Window
@@ -51,7 +51,7 @@ class JsonSource:
         try:
             records = _records(window, Way(window, options.records), record_cap)
             first = next(records, None)
-        except StoppedError as error:  # nothing has begun yet that could be stopped
+        except SourceFault as error:  # nothing has begun yet that could be stopped
             raise SourceError(error.code, error.message, hint=error.hint) from error
         self._records = chain(() if first is None else (first,), records)
 
@@ -82,7 +82,7 @@ class JsonSource:
 
 
 def _records(window: Window, way: Way, cap: int) -> Iterator[Record]:
-    """Every element of the array; then the document must end as it began. StoppedError when it does not."""
+    """Every element of the array; then the document must end as it began. SourceFault when it does not."""
     way.enter()
     elements = Elements(window, depth=way.depth, cap=cap)
     index, line, is_last = 0, window.place(window.at).line, elements.is_empty
@@ -96,12 +96,16 @@ def _records(window: Window, way: Way, cap: int) -> Iterator[Record]:
                 break
             yield _record(index, line, text, value)
             index += 1
+            elements.same += 1
             end += len(border) - 1
             line += data.count(b"\n", at, end)
             at = end
         window.at = at
         element = elements.take()
-        yield _judged(element, index, line, window=window, cap=cap)
+        record = _judged(element, index, line, window=window, cap=cap)
+        if not record.problems:
+            elements.learn(element)
+        yield record
         index += 1
         at, window.at = window.at, window.at + element.step
         line = window.place(window.at).line if element.long_from else line + window.data.count(b"\n", at, window.at)

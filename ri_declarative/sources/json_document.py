@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from ri_declarative.errors import SourceError, StoppedError
+from ri_declarative.errors import SourceError, SourceFault
 from ri_declarative.sources.bytestream import ByteStream
 from ri_declarative.sources.damage import Place
 from ri_declarative.sources.json_structure import Stop, Structure
@@ -20,6 +20,7 @@ from ri_declarative.words import did_you_mean
 
 _BLANK = re.compile(rb"[ \t\r\n]*+")
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
+_LOOK_AHEAD_BYTES = 64 * 1024
 _MOST_KEYS = 1000  # of those passed by are kept, to name the nearest
 _KINDS = {"{": "an object", "[": "an array", '"': "a string", "t": "true", "f": "false", "n": "null"}
 _KINDS |= dict.fromkeys("-0123456789", "a number")
@@ -67,10 +68,10 @@ class Window:
         column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "surrogateescape")) + 1
         return Place(self._start.line + breaks, column if breaks else self._start.column + column - 1)
 
-    def broken(self, what: str) -> StoppedError:
+    def broken(self, what: str) -> SourceFault:
         """The error for a document that cannot be read on at `at`."""
         line, column = self.place(self.at)
-        return StoppedError("source-json", f"{self.name}: line {line}, column {column}: {what}")
+        return SourceFault("source-json", f"{self.name}: line {line}, column {column}: {what}")
 
     def skip_value(self) -> None:
         """Past the value at `at`, whatever it holds and however long it is."""
@@ -78,7 +79,7 @@ class Window:
             self.pass_value(Structure())
 
     def pass_value(self, structure: Structure) -> None:
-        """Past the value on whose way `at` is. StoppedError when it is broken or cut off."""
+        """Past the value on whose way `at` is. SourceFault when it is broken or cut off."""
         while isinstance(end := structure.scan(self.data, self.at, ended=self.ended), Stop):
             self.at = structure.reached
             if end is Stop.BROKEN:
@@ -131,7 +132,7 @@ class Way:
     def enter(self) -> None:
         """Move past the bracket that opens the array.
 
-        SourceError "source-records" when the path does not lead to one, StoppedError "source-json"
+        SourceError "source-records" when the path does not lead to one, SourceFault "source-json"
         when the document breaks before.
         """
         window = self._window
@@ -146,7 +147,7 @@ class Way:
         window.at += 1
 
     def leave(self) -> None:
-        """From after the array to the end of the document, which must be whole. StoppedError otherwise."""
+        """From after the array to the end of the document, which must be whole. SourceFault otherwise."""
         window = self._window
         window.expect("]")
         for key, members in zip(reversed(self._path), reversed(self._entered), strict=True):
@@ -209,17 +210,24 @@ def _advice(window: Window) -> str | None:
     """What to declare when the document is an object."""
     if window.mark() != "{":
         return None
-    end = Structure().scan(window.data, window.at, ended=window.ended)
-    if not isinstance(end, Stop) and window.data[past_blanks(window.data, end) :][:1] == b"{":
+    if _is_json_lines(window):
         return "one object after the other is JSON Lines: declare source.format: jsonl"
     try:
         path = _path_to_array(window, depth=3)
-    except StoppedError:
+    except SourceFault:
         path = None
     if path is None:
         return "the records must stand in an array; for a file of one record put [ and ] around it"
     spelt = f"[{', '.join(path)}]" if any("." in key for key in path) else ".".join(path)
     return f"say where the records are, perhaps source.records: {spelt}"
+
+
+def _is_json_lines(window: Window) -> bool:
+    """Whether a second object follows the one at `at`, as far as the first bytes show it."""
+    while len(window.data) - window.at < _LOOK_AHEAD_BYTES and window.more() is not None:
+        pass
+    end = Structure().scan(window.data, window.at, ended=window.ended)
+    return not isinstance(end, Stop) and window.data[past_blanks(window.data, end) :][:1] == b"{"
 
 
 def _path_to_array(window: Window, *, depth: int) -> list[str] | None:

@@ -8,18 +8,13 @@ arrays of objects have no such separator; there a broken structure ends the run.
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
-from ri_declarative.errors import StoppedError
+from ri_declarative.errors import SourceFault
 from ri_declarative.sources.damage import Place
 from ri_declarative.sources.json_document import Window, past_blanks
 from ri_declarative.sources.json_structure import Stop, Structure
 from ri_declarative.sources.json_values import KEPT_OF_LONG_RECORD
-
-# A bracket that closes the array although elements follow: it is too many.
-_STRAY_CLOSE = re.compile(rb"\][ \t\r\n]*+(?:,[ \t\r\n]*+)?+\{")
-
 
 class Element(NamedTuple):
     """One element as it stands in the document."""
@@ -39,10 +34,11 @@ class Elements:
         self._depth = depth
         self._cap = cap
         data, opened = window.data, window.at
-        self.is_empty = window.mark() == "]"
+        self.is_empty = window.mark() in ("]", "")
         blanks = data[opened : window.at] if window.data is data else b""
         self._between: bytes | None = b"," + blanks
-        self._is_seen = b"\n" in blanks  # a compact first element says nothing
+        self.same = int(b"\n" in blanks)  # how often it stood there; compact blanks say nothing
+        self._others = 0  # how often something else did
         self._fault = 0  # distance from `window.at` to where the structure broke
 
     @property
@@ -51,7 +47,7 @@ class Elements:
         return None if self._between is None else self._between + b"{"
 
     def take(self) -> Element:
-        """The element at `window.at`, which stays there. StoppedError when nobody can tell its end."""
+        """The element at `window.at`, which stays there. SourceFault when nobody can tell its end."""
         window = self._window
         length = self._length()
         if isinstance(length, Element):
@@ -59,14 +55,26 @@ class Elements:
         following = None if isinstance(length, Stop) else self._following(length)
         if isinstance(length, Stop) or following is None:
             return self._up_to_border(is_cut=length is Stop.MORE)
-        element = Element(window.data[window.at : window.at + length], *following)
-        self._learn(element)
-        return element
+        return Element(self._cut(0, length), *following)
+
+    def learn(self, element: Element) -> None:
+        """Take note of what follows an element that turned out to be whole; `window.at` stands at it."""
+        if self.border is None or element.is_last or self._mark(element.step) != b"{":
+            return
+        between = self._cut(len(element.text), element.step)
+        if self.border in element.text:
+            self._between = None
+        elif between == self._between:
+            self.same += 1
+        elif self.same > 0:
+            self._others += 1
+        else:  # it was only guessed from the blanks before the first element
+            self._between, self.same = between, 1
 
     def _length(self) -> int | Stop | Element:
         """Bytes of the element by its structure; `Stop.MORE` when the document ends before."""
         window = self._window
-        if window.data[window.at : window.at + 1] in (b",", b"]"):
+        if self._mark(0) in (b",", b"]"):
             return 0
         structure, resume = Structure(), window.at
         while (end := structure.scan(window.data, resume, ended=window.ended)) is Stop.MORE:
@@ -88,11 +96,21 @@ class Elements:
             return None
         self._fault = after = self._past_blanks(comma + 1)
         mark = self._mark(after)
+        if self._is_line_border(length, after):
+            return after, not mark
         if mark == b"]" and self._is_stray(after):
             return None
         if mark in (b"{", b",", b"]", b"") or self._is_value(after):
             return after, not mark
         return None
+
+    def _is_line_border(self, start: int, end: int) -> bool:
+        """Whether between these distances stands the known separator, and only between records can it stand.
+
+        With a line break and its own indentation it cannot be part of a record with a bracket too many.
+        """
+        border = self._trusted_border()
+        return border is not None and b"\n" in border and self._cut(start, end) == border[:-1]
 
     def _is_value(self, distance: int) -> bool:
         """Whether a value that is no object stands there whole; else a bracket before was too many."""
@@ -105,26 +123,24 @@ class Elements:
         return not isinstance(end, Stop) and self._mark(self._past_blanks(end - window.at)) in (b",", b"]", b"")
 
     def _is_stray(self, distance: int) -> bool:
-        place = self._past_blanks(distance + 1)
-        if self._mark(place) == b",":
-            self._past_blanks(place + 1)
-        return _STRAY_CLOSE.match(self._window.data, self._window.at + distance) is not None
+        """Whether the bracket that closes the array there is one too many: no end of the document follows, but records."""
+        after = self._past_blanks(distance + 1)
+        mark = self._mark(after)
+        if mark == b"," and self._depth:
+            mark = self._mark(self._past_blanks(after + 1))
+        if mark in ((b"}", b'"', b"") if self._depth else (b"[", b"")):
+            return False
+        border = self._trusted_border()
+        return border is not None and self._window.data.find(border, self._window.at + distance) >= 0
 
-    def _learn(self, element: Element) -> None:
-        """Take note of the separator after a whole element, or that it cannot be relied on."""
-        window = self._window
-        between = window.data[window.at + len(element.text) : window.at + element.step]
-        if self.border is None or element.is_last or self._mark(element.step) != b"{":
-            return
-        if self.border in element.text or (self._is_seen and between != self._between):
-            self._between = None
-        else:
-            self._between, self._is_seen = between, True
+    def _trusted_border(self) -> bytes | None:
+        """The border, when nothing speaks against taking its next place for the end of a damaged element."""
+        return self.border if self.same > self._others else None
 
     def _up_to_border(self, *, is_cut: bool) -> Element:
         """The damaged element up to the next separator, or up to the end of the array when there is none."""
-        window, border = self._window, self.border
-        if border is None or not self._is_seen:
+        window, border = self._window, self._trusted_border()
+        if border is None:
             raise self._lost(is_cut=is_cut)
         searched = 1
         while (found := window.data.find(border, window.at + searched)) < 0:
@@ -148,8 +164,6 @@ class Elements:
         """Past an element beyond the cap in constant memory."""
         window, began = self._window, self._window.place(self._window.at)
         kept = window.data[window.at : window.at + KEPT_OF_LONG_RECORD]
-        if self._is_seen and self.border is not None and 0 < window.data.find(self.border, window.at):
-            return self._up_to_border(is_cut=False)
         window.at = structure.reached
         window.pass_value(structure)
         following = self._following(0)
@@ -157,7 +171,7 @@ class Elements:
             raise self._lost(is_cut=False)
         return Element(kept, *following, long_from=began)
 
-    def _lost(self, *, is_cut: bool) -> StoppedError:
+    def _lost(self, *, is_cut: bool) -> SourceFault:
         window = self._window
         line, column = window.place(window.at)
         window.at += self._fault
@@ -177,5 +191,9 @@ class Elements:
         return place - window.at
 
     def _mark(self, distance: int) -> bytes:
-        place = self._window.at + distance
-        return self._window.data[place : place + 1]
+        return self._cut(distance, distance + 1)
+
+    def _cut(self, start: int, end: int) -> bytes:
+        """The bytes between two distances from `window.at`."""
+        at = self._window.at
+        return self._window.data[at + start : at + end]

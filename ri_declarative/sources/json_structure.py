@@ -22,7 +22,7 @@ _ONE_ATOM = re.compile(_ATOM, re.DOTALL)
 # colon, group 2: the value after it.
 _MEMBERS = re.compile(rb"(?:%s(?:%s)?+:%s(?:%s)?+,)*+" % (_WS, _ATOM, _WS, _ATOM), re.DOTALL)
 _LAST_MEMBER = re.compile(rb"%s(?:%s(?:(:)%s(%s)?+)?+)?+" % (_WS, _ATOM, _WS, _ATOM), re.DOTALL)
-_ITEMS = re.compile(rb"(?:%s(?:%s)?+,)*+" % (_WS, _ATOM), re.DOTALL)
+_ITEMS = re.compile(rb"(?:%s%s,)*+" % (_WS, _ATOM), re.DOTALL)
 _LAST_ITEM = re.compile(rb"%s(%s)?+" % (_WS, _ATOM), re.DOTALL)
 _UNCLOSED = re.compile(rb'"(?:[^"\\]++|\\.)*+\\?', re.DOTALL)
 

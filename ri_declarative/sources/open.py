@@ -6,6 +6,7 @@ in `ENDINGS`, and a test file of the same name.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -71,12 +72,16 @@ def _check_records(options: ReadOptions, *, name: str) -> None:
 def _stdin_format(declared: str | None) -> str:
     if declared is None:
         raise SourceError(
-            "source-format", "<stdin>: the format cannot be told from a name", hint="declare source.format"
+            "source-format",
+            "<stdin>: the format cannot be told from a name",
+            hint="declare it in the pipeline: source: {format: csv}",
         )
     return _known(declared, name="<stdin>")
 
 
 def _format_of(path: Path, declared: str | None) -> str:
+    if os.path.isdir(path):  # noqa: PTH112  Path.is_dir raises for a name that is too long
+        raise SourceError("source-unreadable", f"{path}: is a folder", hint="name the files in it")
     if declared is not None:
         return _known(declared, name=path.name)
     found = ENDINGS.get(path.suffix.lower())
@@ -84,7 +89,7 @@ def _format_of(path: Path, declared: str | None) -> str:
         raise SourceError(
             "source-format",
             f'{path.name}: unknown ending "{path.suffix}"{did_you_mean(path.suffix, ENDINGS)}',
-            hint=f"known endings: {' '.join(ENDINGS)}; or declare source.format",
+            hint=f"known endings: {' '.join(ENDINGS)}; or declare the format in the pipeline: source: {{format: csv}}",
         )
     return found
 
@@ -105,8 +110,7 @@ def _open_file(path: Path) -> ByteStream:
     except FileNotFoundError:
         raise SourceError("source-missing", f"{path}: there is no such file{_near_file(path)}") from None
     except OSError as error:
-        reason = "it is a folder" if isinstance(error, IsADirectoryError) else error.strerror
-        raise SourceError("source-unreadable", f"{path}: cannot be read: {reason}") from error
+        raise SourceError("source-unreadable", f"{path}: cannot be read: {error.strerror}") from error
     return ByteStream(raw, path.name, path=str(path.absolute()))
 
 

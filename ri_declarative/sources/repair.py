@@ -20,13 +20,14 @@ from ri_declarative.sources.open import open_source
 from ri_declarative.sources.source import Source
 from ri_declarative.sources.typed_cells import ABSENT, from_cell, to_cell
 
-__all__ = ["ABSENT", "FailedRow", "Repair", "from_cell", "read_repairs", "to_cell", "write_failed"]
+__all__ = ["ABSENT", "DELIMITERS", "FailedRow", "Repair", "from_cell", "read_repairs", "to_cell", "write_failed"]
 
 ITEM, CODE, ERROR = "_ri_item", "_ri_code", "_ri_error"
 _OURS = (ITEM, CODE, ERROR)
 _LIKE_OURS = re.compile(r"_+ri_(item|code|error)")
-# What spreadsheets write: commas; semicolons where the comma is the decimal sign; "Unicode text".
-_DELIMITERS = (",", ";", "\t")
+# What spreadsheets write: commas; semicolons where the comma is the decimal sign; "Unicode text". And the bar of
+# sources that use it.
+DELIMITERS = (",", ";", "\t", "|")
 
 
 class Repair(NamedTuple):
@@ -50,12 +51,14 @@ def write_failed(
     stream: TextIO,
     header: Sequence[str],
     rows: Iterable[FailedRow | tuple[Mapping[str, str] | None, str, str, str]],
+    *,
+    delimiter: str = ",",
 ) -> None:
     """Write the rows as CSV with LF line ends; open `stream` with newline="".
 
     Everything is quoted: csv leaves a lone CR unquoted, and readers then see two lines.
     """
-    writer = csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    writer = csv.writer(stream, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL)
     writer.writerow([neutral(_shielded(name)) for name in header] + list(_OURS))
     for values, item, code, error in rows:
         cells = ["" if values is None else values.get(name, "") for name in header]
@@ -65,9 +68,9 @@ def write_failed(
 def read_repairs(path: str | Path) -> Iterator[Repair]:
     """The rows of a repaired file, in order.
 
-    The columns may be any of the source's own, in any order, and `_ri_item`; commas, semicolons
-    or tabs; with or without a byte-order mark. SourceError "repair-columns" without `_ri_item`,
-    "repair-row" for a malformed row, "repair-duplicate" when an item is there twice.
+    The columns may be any of the source's own, in any order, and `_ri_item`; any of `DELIMITERS`; with
+    or without a byte-order mark. SourceError "repair-columns" without `_ri_item`, "repair-encoding" when
+    it is not UTF-8, "repair-row" for a malformed row, "repair-duplicate" when an item is there twice.
     """
     lines: dict[str, int] = {}
     with _open_repairs(Path(path)) as source:
@@ -87,6 +90,8 @@ def read_repairs(path: str | Path) -> Iterator[Repair]:
 def _repair(record: Record, names: Mapping[str, str | None], *, name: str) -> Repair:
     line, cells = record.line or 0, record.source_data
     if isinstance(cells, str):
+        if any(problem.code == "source.encoding" for problem in record.problems):
+            raise _not_utf8(f"{name}: line {line}")
         raise SourceError("repair-row", f"{name}: line {line} cannot be read: {record.problems[0].message}")
     item = original(cells[ITEM]).strip()
     if not item:
@@ -99,10 +104,12 @@ def _repair(record: Record, names: Mapping[str, str | None], *, name: str) -> Re
 def _open_repairs(path: Path) -> Source:
     """The file as a source, with the delimiter by which its header has `_ri_item`."""
     failure: SourceError | None = None
-    for delimiter in _DELIMITERS:
+    for delimiter in DELIMITERS:
         try:
             source = open_source(path, format="csv", delimiter=delimiter)
         except SourceError as error:
+            if error.code == "source-encoding":
+                raise _not_utf8(f"{path.name}: the header") from error
             failure = failure or error
             continue
         if ITEM in (source.info.header or ()):
@@ -113,6 +120,11 @@ def _open_repairs(path: Path) -> Source:
         f"{path.name}: the header has no column {ITEM}, which says what each line repairs",
         hint="repair a file that `ri errors --csv` wrote, and keep that column",
     )
+
+
+def _not_utf8(place: str) -> SourceError:
+    hint = "save the file as UTF-8; in a spreadsheet: CSV UTF-8"
+    return SourceError("repair-encoding", f"{place} is not UTF-8", hint=hint)
 
 
 def _shielded(name: str) -> str:

@@ -31,6 +31,7 @@ class Declared(NamedTuple):
 def cross_check(parts: Outline, schema: Mapping[str, Any], *, has_hooks: bool) -> Iterator[Finding]:
     """Every finding about how the parts fit together; `schema` is {} when there is none."""
     declared = declared_fields(schema)
+    yield from _records(parts)
     yield from _headers(parts)
     if declared.names:
         yield from _unknown_fields(parts, declared)
@@ -78,6 +79,12 @@ def _matches(pattern: str, name: str) -> bool:
         return re.search(pattern, name) is not None
     except re.error:
         return True  # ECMA syntax that Python does not read: no ground for a complaint
+
+
+def _records(parts: Outline) -> Iterator[Finding]:
+    if parts.records_written and parts.format not in (None, "json"):
+        message = f"is a path into a JSON document, but the format is {clip(parts.format)}; remove it"
+        yield Finding(("source", "records"), "invalid-value", message)
 
 
 def _headers(parts: Outline) -> Iterator[Finding]:
@@ -129,8 +136,7 @@ def _key(parts: Outline, schema: Mapping[str, Any]) -> Iterator[Finding]:
         if name in texts[:index]:
             yield Finding(path, "invalid-value", f'the column "{clip(name)}" is in the key twice')
         elif columns and name not in columns:
-            mend = did_you_mean(name, columns) or "; add it there"
-            yield Finding(path, "unknown-column", f'"{clip(name)}" is not among target.columns{mend}')
+            yield Finding(path, "unknown-column", _no_column(name, columns, parts))
         elif column := parts.columns.get(name):
             if column.run:
                 message = f'the column "{clip(name)}" is filled by run, so it cannot tell rows apart'
@@ -138,3 +144,12 @@ def _key(parts: Outline, schema: Mapping[str, Any]) -> Iterator[Finding]:
             elif column.on_update in ("keep", "fill"):
                 message = f'the column "{clip(name)}" is in the key, so on_update: {column.on_update} has no meaning'
                 yield Finding(path, "invalid-value", message)
+
+
+def _no_column(name: str, columns: list[str], parts: Outline) -> str:
+    """Where a field and its column have different names, either may be taken for the other."""
+    filled = [column.name for column in parts.columns.values() if name in (field.text for field in column.fields)]
+    if filled:
+        return f'names columns of the table; the field "{clip(name)}" goes to the column "{clip(filled[0])}"'
+    mend = did_you_mean(name, columns) or "; add it there"
+    return f'"{clip(name)}" is not among target.columns{mend}'

@@ -34,4 +34,4 @@ def directives_meant(pattern: str) -> str | None:
         return found
 
     written = _RUN.sub(directive, pattern)
-    return written if said and all(said) and len(set(said)) == len(said) else None
+    return written if len(said) > 1 and all(said) and len(set(said)) == len(said) else None

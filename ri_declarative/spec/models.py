@@ -1,6 +1,6 @@
-"""The pipeline language as pydantic models: every key, its type, its default and its meaning.
+"""The pipeline language as pydantic models: every key, its type, its default, its meaning and an example.
 
-The one description of the language: the editor's JSON Schema and the reference are generated
+The one description of the language: the editor's JSON Schema and docs/pipeline-reference.md are generated
 from here. Knows nothing of files, positions or databases.
 """
 
@@ -16,14 +16,47 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from ri_declarative.sources.encodings import unknown_encoding
 from ri_declarative.spec.date_words import directives_meant
 
+
+def _meaning(**words: str) -> dict[str, Any]:
+    """What each word of a closed list means, for editors and the reference."""
+    return {"meanings": words}
+
+
 # What `clean` may do to a text, applied in the order written.
-Cleaner = Literal["trim", "collapse_spaces", "lower", "upper", "nfc", "digits"]
+Cleaner = Annotated[
+    Literal["trim", "collapse_spaces", "lower", "upper", "nfc", "digits"],
+    Field(
+        json_schema_extra=_meaning(
+            trim="removes surrounding white space",
+            collapse_spaces="turns each run of white space into one blank",
+            lower="small letters",
+            upper="capital letters",
+            nfc="composes Unicode (NFC)",
+            digits="keeps digits only, of any script, as 0-9",
+        )
+    ),
+]
 # What a `run:` column is filled with.
-RunValue = Literal["batch_id", "item_id", "started_at", "source_name", "line"]
+RunValue = Annotated[
+    Literal["batch_id", "item_id", "started_at", "source_name", "line"],
+    Field(
+        json_schema_extra=_meaning(
+            batch_id="the batch's id, a UUID",
+            item_id="the item's id, a UUID that leads from the row to the record it came from",
+            started_at="when the batch began",
+            source_name="the file's name",
+            line="the record's first line in the file",
+        )
+    ),
+]
 
 
 def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
+
+
+def _as_key_path(value: Any) -> Any:
+    return value.split(".") if isinstance(value, str) else value
 
 
 def _as_column(value: Any) -> Any:
@@ -34,6 +67,12 @@ NonEmpty = Annotated[str, Field(min_length=1)]
 # A text may stand for a list of one; `json_schema_input_type` tells messages and editors so.
 Names = Annotated[
     list[NonEmpty], BeforeValidator(_as_list, json_schema_input_type=NonEmpty | list[NonEmpty]), Field(min_length=1)
+]
+# Keys that lead into nested values; a text is split at its dots.
+KeyPath = Annotated[
+    list[NonEmpty],
+    BeforeValidator(_as_key_path, json_schema_input_type=NonEmpty | list[NonEmpty]),
+    Field(min_length=1),
 ]
 Number = Annotated[Decimal, WithJsonSchema({"type": "number"})]  # never through a float
 DATE_DIRECTIVES = frozenset("dmYyHMSfzjbBpI%")
@@ -51,15 +90,22 @@ class FieldSpec(Model):
     from_: Names | None = Field(
         default=None,
         alias="from",
-        description="Header or headers that the field may have in the source. Default: its own name.",
+        description="Header or headers that the field may have in the source. In JSON also a path: `address.city`. "
+        "Default: its own name.",
+        examples=[["E-mail", "email"]],
     )
-    clean: list[Cleaner] = Field(default=[], description="Cleaners, applied in order before anything else.")
+    clean: list[Cleaner] = Field(
+        default=[], description="Cleaners, applied in order before anything else.", examples=[["trim", "lower"]]
+    )
     date: str | None = Field(
         default=None,
         description="How a date or a time is written, in strptime's directives: `%d/%m/%Y`. "
         "The field becomes ISO 8601.",
+        examples=["%d/%m/%Y"],
     )
-    decimal: Literal[".", ","] | None = Field(default=None, description="The decimal sign of a number. Default: `.`")
+    decimal: Literal[".", ","] | None = Field(
+        default=None, description="The decimal sign of a number. Default: `.`", examples=[","]
+    )
 
     @field_validator("date")
     @classmethod
@@ -78,18 +124,36 @@ class FieldSpec(Model):
 class SourceSpec(Model):
     """Raw text to records."""
 
-    format: Literal["csv", "tsv", "jsonl"] | None = Field(default=None, description="Default: from the file's ending.")
-    encoding: str | None = Field(default=None, description="Default: the byte-order mark if there is one, else utf-8.")
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = Field(
-        default=None, description="One character between cells. Default: `,` for csv, a tab for tsv."
+    format: Literal["csv", "tsv", "json", "jsonl"] | None = Field(
+        default=None, description="How the file is written. Default: told by the file's ending.", examples=["csv"]
     )
-    null_values: list[str] = Field(default=[""], description="Cells of a text source that mean: no value.")
+    encoding: str | None = Field(
+        default=None,
+        description="How its text is encoded. Default: the byte-order mark if there is one, else utf-8.",
+        examples=["latin-1"],
+    )
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = Field(
+        default=None, description="One character between cells. Default: `,` for csv, a tab for tsv.", examples=[";"]
+    )
+    records: KeyPath | None = Field(
+        default=None,
+        description="For json: the keys that lead to the array of records, joined by dots, or as a list when a key "
+        "holds a dot. Default: the document is the array.",
+        examples=["data.items"],
+    )
+    null_values: list[str] = Field(
+        default=[""], description="Cells of a text source that mean: no value.", examples=[["", "n/a"]]
+    )
     fields: dict[NonEmpty, FieldSpec] = Field(
-        default={}, description="Only what needs saying; other headers pass through."
+        default={},
+        description="Only what needs saying; other headers pass through.",
+        examples=[{"email": {"from": "E-mail"}}],
     )
     unknown_fields: Literal["error", "ignore"] = Field(
         default="error",
         description="A header that nothing uses: `error` refuses, `ignore` keeps it in source_data only.",
+        json_schema_extra=_meaning(error="refused before anything is written", ignore="kept in source_data only"),
+        examples=["ignore"],
     )
 
     @field_validator("encoding")
@@ -103,24 +167,43 @@ class SourceSpec(Model):
 class ColumnSpec(Model):
     """Where one column of the target gets its value: exactly one of field, value, run, lookup."""
 
-    field: NonEmpty | None = Field(default=None, description="A field of the record.")
-    value: str | int | Number | bool | None = Field(default=None, description="The same value for every row.")
+    field: NonEmpty | None = Field(default=None, description="A field of the record.", examples=["email"])
+    value: str | int | Number | bool | None = Field(
+        default=None, description="The same value for every row.", examples=["crm"]
+    )
     run: RunValue | None = Field(
-        default=None, description="A fact about the run; written only when another column changes."
+        default=None,
+        description="A fact about the run; written only when another column changes.",
+        examples=["batch_id"],
     )
-    lookup: NonEmpty | None = Field(default=None, description="A table to look the value up in, joined by `match`.")
+    lookup: NonEmpty | None = Field(
+        default=None, description="A table to look the value up in, joined by `match`.", examples=["countries"]
+    )
     match: dict[NonEmpty, NonEmpty] | None = Field(
-        default=None, description="With lookup: column of that table → field. Needs a unique index."
+        default=None,
+        description="With lookup: column of that table → field. Needs a unique index.",
+        examples=[{"code": "country"}],
     )
-    take: NonEmpty | None = Field(default=None, description="With lookup: the column to take.")
+    take: NonEmpty | None = Field(default=None, description="With lookup: the column to take.", examples=["id"])
     missing: Literal["fail", "null"] = Field(
-        default="fail", description="With lookup: a present value without a partner fails or gives NULL."
+        default="fail",
+        description="With lookup: a present value without a partner fails or gives NULL.",
+        json_schema_extra=_meaning(fail="the record fails", null="the column becomes NULL"),
+        examples=["null"],
     )
     on_update: Literal["set", "keep", "fill"] = Field(
-        default="set", description="When the row exists: set it, keep what is there, or fill it only where NULL."
+        default="set",
+        description="When the row exists: set it, keep what is there, or fill it only where NULL.",
+        json_schema_extra=_meaning(
+            set="write the value", keep="keep what is there", fill="write it only where there is NULL"
+        ),
+        examples=["keep"],
     )
     on_missing: Literal["null", "keep"] = Field(
-        default="null", description="When the field has no value and the row exists: write NULL or keep what is there."
+        default="null",
+        description="When the field has no value and the row exists: write NULL or keep what is there.",
+        json_schema_extra=_meaning(null="write NULL", keep="keep what is there"),
+        examples=["keep"],
     )
 
     @property
@@ -143,6 +226,8 @@ class ColumnSpec(Model):
         ways = [way for way in ("field", "value", "run", "lookup") if way in self.model_fields_set]
         if len(ways) != 1:
             raise ValueError(f"needs exactly one of field, value, run, lookup; has {', '.join(ways) or 'none'}")
+        if ways != ["value"] and getattr(self, ways[0]) is None:
+            raise ValueError(f"{ways[0]} names nothing; for NULL in every row write value: null")
         partners = {"match", "take", "missing"} & self.model_fields_set
         if self.lookup is None and partners:
             raise ValueError(f"{', '.join(sorted(partners))} needs lookup")
@@ -161,20 +246,34 @@ class TargetSpec(Model):
     """Records to rows."""
 
     table: NonEmpty = Field(
-        description="The table, partitioned table or updatable view: `schema.name` or `name`, exact spelling."
+        description="The table, partitioned table or updatable view: `schema.name` or `name`, exact spelling.",
+        examples=["public.customers"],
     )
-    create: bool = Field(default=False, description="Create the table from this mapping when it is missing.")
-    key: Names = Field(description="The columns that identify a row; a unique index must stand behind them.")
+    create: bool = Field(
+        default=False, description="Create the table from this mapping when it is missing.", examples=[True]
+    )
+    key: Names = Field(
+        description="The columns that identify a row; a unique index must stand behind them.",
+        examples=[["email"], ["country", "number"]],
+    )
     columns: Annotated[dict[NonEmpty, Column], Field(min_length=1)] | None = Field(
         default=None,
         description="Column → where its value comes from. Default: every schema property to the column of its name.",
+        examples=[{"email": "email", "source": {"value": "crm"}}],
     )
     on_conflict: Literal["update", "ignore", "error"] = Field(
-        default="update", description="The row existed before this batch: update it, skip the record, or fail it."
+        default="update",
+        description="The row existed before this batch: update it, skip the record, or fail it.",
+        json_schema_extra=_meaning(update="update the row", ignore="skip the record", error="fail the record"),
+        examples=["ignore"],
     )
     on_duplicate: Literal["last", "first", "error"] = Field(
         default="last",
         description="The same key again in one batch: the last wins, the first wins, or later ones fail.",
+        json_schema_extra=_meaning(
+            last="records are applied in file order", first="later ones are skipped", error="later ones fail"
+        ),
+        examples=["first"],
     )
 
 
@@ -185,6 +284,7 @@ class LimitsSpec(Model):
         default=None,
         description="A count, checked after every chunk, or a share like `20%`, "
         "checked from 1,000 records on and at the end.",
+        examples=["20%", 100],
     )
 
     @field_validator("max_failed")
@@ -200,35 +300,59 @@ class LimitsSpec(Model):
 class PipelineSpec(Model):
     """One file in pipelines/: the whole language."""
 
-    description: str | None = Field(default=None, description="What comes here, from where, how often.")
-    source: SourceSpec = Field(default=SourceSpec(), description="Raw text to records.")
+    description: str | None = Field(
+        default=None,
+        description="What comes here, from where, how often.",
+        examples=["Customers exported nightly from the CRM"],
+    )
+    source: SourceSpec = Field(
+        default=SourceSpec(), description="Raw text to records.", examples=[{"format": "csv", "encoding": "latin-1"}]
+    )
     record_schema: dict[str, Any] | str | None = Field(
         default=None,
         alias="schema",
         description="What a valid record is: JSON Schema 2020-12, inline or a file name in schema/.",
+        examples=[{"required": ["email"], "properties": {"email": {"type": "string", "format": "email"}}}],
     )
-    target: TargetSpec = Field(description="Records to rows.")
-    limits: LimitsSpec = Field(default=LimitsSpec(), description="When to stop.")
-    chunk_size: Annotated[int, Field(ge=1, le=100_000)] = Field(default=5000, description="Records per transaction.")
+    target: TargetSpec = Field(
+        description="Records to rows.",
+        examples=[{"table": "public.customers", "key": "email", "columns": {"email": "email"}}],
+    )
+    limits: LimitsSpec = Field(default=LimitsSpec(), description="When to stop.", examples=[{"max_failed": "20%"}])
+    chunk_size: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        default=5000, description="Records per transaction.", examples=[1000]
+    )
 
 
 class ProjectDefaults(Model):
     """`defaults:` in ri.yaml, under every pipeline's own words."""
 
-    source: dict[str, Any] = Field(default={}, description="Defaults for `source`, without fields.")
-    limits: dict[str, Any] = Field(default={}, description="Defaults for `limits`.")
-    chunk_size: int | None = Field(default=None, description="Default for `chunk_size`.")
+    source: dict[str, Any] = Field(
+        default={}, description="Defaults for `source`, without fields.", examples=[{"null_values": ["", "NULL"]}]
+    )
+    limits: dict[str, Any] = Field(default={}, description="Defaults for `limits`.", examples=[{"max_failed": "5%"}])
+    chunk_size: int | None = Field(default=None, description="Default for `chunk_size`.", examples=[2000])
 
 
 class ProjectSpec(Model):
     """ri.yaml, optional."""
 
     database: str | None = Field(
-        default=None, description="A DSN or the name of a service; `${VAR}` is replaced from the environment."
+        default=None,
+        description="A DSN or the name of a service; `${VAR}` is replaced from the environment.",
+        examples=["${CRM_DATABASE_URL}"],
     )
-    bookkeeping_schema: str = Field(default="public", description="The schema of the bookkeeping tables.")
-    processors: list[NonEmpty] = Field(default=[], description="Packages with processor classes.")
-    defaults: ProjectDefaults = Field(default=ProjectDefaults(), description="Defaults for all pipelines.")
+    bookkeeping_schema: str = Field(
+        default="public", description="The schema of the bookkeeping tables.", examples=["imports"]
+    )
+    processors: list[NonEmpty] = Field(
+        default=[], description="Packages with processor classes.", examples=[["myapp.processors"]]
+    )
+    defaults: ProjectDefaults = Field(
+        default=ProjectDefaults(),
+        description="Defaults for all pipelines.",
+        examples=[{"limits": {"max_failed": "5%"}}],
+    )
 
     @field_validator("bookkeeping_schema")
     @classmethod

@@ -34,18 +34,24 @@ class Outline(NamedTuple):
     columns: Mapping[str, ColumnOutline]
     columns_written: bool  # target.columns is there, right or wrong
     key: tuple[Name, ...]
+    format: str | None  # as written in source
+    records_written: bool  # source.records is there, right or wrong
 
 
 def outline(data: Mapping[str, Any]) -> Outline:
     """The outline of a pipeline's merged data."""
     target = _mapping(data.get("target"))
-    fields = _mapping(_mapping(data.get("source")).get("fields"))
+    source = _mapping(data.get("source"))
+    fields = _mapping(source.get("fields"))
+    written = source.get("format")
     columns = _mapping(target.get("columns"))
     return Outline(
         headers={name: tuple(_headers(name, spec)) for name, spec in fields.items()},
         columns={name: _column(name, spec) for name, spec in columns.items()},
         columns_written=target.get("columns") is not None,
         key=tuple(_names(target.get("key"), ("target", "key"))),
+        format=written if isinstance(written, str) else None,
+        records_written=source.get("records") is not None,
     )
 
 

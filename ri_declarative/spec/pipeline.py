@@ -91,8 +91,15 @@ def _path(project: Project, name: str) -> Path:
     if name in names:
         return project.root / PIPELINES_FOLDER / f"{name}.yaml"
     _refuse_misnamed(project, name)
-    hint = f"pipelines here: {', '.join(names)}" if names else "there are no pipelines here yet; make one with: ri new"
-    message = f'there is no pipeline "{clip(name)}"{did_you_mean(name, names)}'
+    hint = (
+        f"pipelines here: {', '.join(names)}"
+        if names
+        else "there are no pipelines here yet; make an example with: ri init"
+    )
+    # Many type the file, with the shell's completion of paths.
+    stem = PurePosixPath(name).stem
+    mend = f'; did you mean "{stem}"?' if stem in names else did_you_mean(stem, names)
+    message = f'there is no pipeline "{clip(name)}"{mend}'
     raise UsageError("unknown-pipeline", message, hint=hint)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ri_declarative.stages.refusal import visible
@@ -21,6 +21,14 @@ class FieldRule(NamedTuple):
     decimal: str = "."
 
 
+class KeyPath(NamedTuple):
+    """A field's way into nested values."""
+
+    name: str  # of the field
+    text: str  # as declared: "address.city"
+    keys: tuple[str, ...]  # ("address", "city"); the first is a key of the record
+
+
 class Header(NamedTuple):
     """A header matched with the rules."""
 
@@ -28,10 +36,17 @@ class Header(NamedTuple):
     names: tuple[tuple[str, ...], ...]  # per header the fields it feeds; empty: none
     unknown: tuple[str, ...]  # headers that nothing uses, where that is an error
     ambiguous: Mapping[str, tuple[str, ...]]  # field → its headers, where there is more than one
+    paths: tuple[KeyPath, ...] = ()  # only of records with nested values
 
 
-def match_header(header: Sequence[str], rules: Sequence[FieldRule], *, is_open: bool, ignore_unknown: bool) -> Header:
-    """Headers match by exact text, then by text without surrounding blanks. One header may feed several fields."""
+def match_header(
+    header: Sequence[str], rules: Sequence[FieldRule], *, is_open: bool, ignore_unknown: bool, nested: bool = False
+) -> Header:
+    """Headers match by exact text, then by text without surrounding blanks. One header may feed several fields.
+
+    `nested`: they are keys of records whose values may be objects, so that a source that is no key
+    itself may be a path: `address.city`. A path uses its first key.
+    """
     exact = _names_by_source(rules, stripped=False)
     stripped = _names_by_source(rules, stripped=True)
     own = {rule.name for rule in rules}
@@ -41,8 +56,11 @@ def match_header(header: Sequence[str], rules: Sequence[FieldRule], *, is_open: 
         # A field that says `from` does not also take the header of its own name.
         open_names = (bare,) if is_open and bare not in own else ()
         names.append(tuple(exact.get(text) or stripped.get(bare) or open_names))
-    unknown = () if ignore_unknown else tuple(text for text, fed in zip(header, names, strict=True) if not fed)
-    return Header(tuple(header), tuple(names), unknown, _ambiguous(header, names))
+    paths = tuple(_paths(header, rules)) if nested else ()
+    entered = {path.keys[0] for path in paths}
+    unused = (text for text, fed in zip(header, names, strict=True) if not fed and text not in entered)
+    unknown = () if ignore_unknown else tuple(unused)
+    return Header(tuple(header), tuple(names), unknown, _ambiguous(header, names), paths)
 
 
 def check_header(matched: Header, rules: Sequence[FieldRule], required: Collection[str]) -> list[str]:
@@ -75,6 +93,20 @@ def _missing_message(name: str, sources: Sequence[str], free: Sequence[str]) -> 
     cure = f"; the nearest header is {_quote(found)}: add it to source.fields.{visible(name)}.from" if found else ""
     expected = " or ".join(_quote(source) for source in sources)
     return f"no header for the required field {_quote(name)}, expected {expected}{cure}"
+
+
+def _paths(keys: Sequence[str], rules: Sequence[FieldRule]) -> Iterator[KeyPath]:
+    """The sources that are no keys, but begin with one and a dot; with the longest, where there are several."""
+    known, bare = set(keys), {key.strip() for key in keys}
+    for rule in rules:
+        for text in rule.sources:
+            if text in known or text.strip() in bare:
+                continue
+            parts = text.split(".")
+            heads = (".".join(parts[:count]) for count in range(len(parts) - 1, 0, -1))
+            head = next((head for head in heads if head in known), None)
+            if head is not None:
+                yield KeyPath(rule.name, text, (head, *text[len(head) + 1 :].split(".")))
 
 
 def _names_by_source(rules: Sequence[FieldRule], *, stripped: bool) -> dict[str, list[str]]:

@@ -2,7 +2,8 @@
 
 Text sources: clean, then null values (the key is then absent), then the kind. JSON sources: values
 keep their type and null stays an explicit null; cleaners apply to strings, a date pattern or a decimal
-comma to strings of the fields that declare one; null values do not apply.
+comma to strings of the fields that declare one; null values do not apply. A field of theirs may be
+a path into nested values: `address.city`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from ri_declarative.stages.headers import (
     match_header,
     unknown_message,
 )
-from ri_declarative.stages.refusal import RefusedError, visible
+from ri_declarative.stages.refusal import RefusedError, quoted, visible
 from ri_declarative.stages.scalars import Kind, Reader, reader
 
 __all__ = ["Chunk", "FieldRule", "Kind", "Parser"]
@@ -51,10 +52,16 @@ class _Cell(NamedTuple):
     read: Reader | None  # None: the value is taken as it is
 
 
+class _NestedCell(NamedTuple):
+    keys: tuple[str, ...]  # that lead to its value; the first is a key of the record
+    cell: _Cell
+
+
 class _Plan(NamedTuple):
     """How records with one order of keys are read."""
 
     cells: tuple[_Cell, ...]
+    paths: tuple[_NestedCell, ...]
     problems: tuple[Problem, ...]  # of the keys themselves: unknown, ambiguous
 
 
@@ -81,6 +88,7 @@ class Parser:
         self._cleanings = {rule.name: cleaning(rule.clean) for rule in rules}
         self._readers = {rule.name: _reader(rule, textual=textual) for rule in rules}
         self._plans: dict[tuple[str, ...], _Plan] = {}
+        self._nested = not textual
         self._read_cells = self._read_texts if textual else self._read_values
 
     def check_header(self, header: Sequence[str], required: Collection[str]) -> list[str]:
@@ -108,7 +116,10 @@ class Parser:
     def _read(self, source: Mapping[str, Any], plan: _Plan) -> dict[str, Any] | tuple[Problem, ...]:
         if not plan.problems:
             try:
-                return self._read_cells(source, plan.cells)
+                parsed = self._read_cells(source, plan.cells)
+                for path in plan.paths:
+                    parsed |= self._read_path(source, path, plan, parsed)
+                return parsed
             except (RefusedError, TypeError, AttributeError):
                 # Type and AttributeError: a value that is no text in a text source (a corrected
                 # record). Asking every cell for its type up front would cost every record.
@@ -128,6 +139,11 @@ class Parser:
                 if isinstance(source[cell.header], str):
                     raise
                 parsed[cell.name] = source[cell.header]
+        for path in plan.paths:
+            try:
+                parsed |= self._read_path(source, path, plan, parsed)
+            except RefusedError as refused:
+                problems.append(refused.problem(path.cell.name))
         return tuple(problems) if problems else parsed
 
     def _read_texts(self, source: Mapping[str, Any], cells: tuple[_Cell, ...]) -> dict[str, Any]:
@@ -154,21 +170,41 @@ class Parser:
             parsed[name] = value
         return parsed
 
+    def _read_path(
+        self, source: Mapping[str, Any], path: _NestedCell, plan: _Plan, parsed: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """The field that lies in nested values; empty when it is not there."""
+        value = _value_at(source, path.keys)
+        if value is _NOTHING:
+            return {}
+        cell = path.cell
+        if cell.name in parsed:
+            cells = (*plan.cells, *(other.cell for other in plan.paths))
+            texts = [other.header for other in cells if other.name == cell.name]
+            raise RefusedError("source.ambiguous_field", ambiguous_message("keys", cell.name, texts))
+        return self._read_values({cell.header: value}, (cell,))
+
     def _plan(self, source: Mapping[str, Any]) -> _Plan:
         if len(self._plans) >= _MOST_PLANS:
             self._plans.clear()
         keys = tuple(source)
         matched = self._match(keys)
         cells = tuple(
-            _Cell(header, name, self._cleanings.get(name), self._readers.get(name))
+            self._cell(header, name)
             for header, names in zip(matched.headers, matched.names, strict=True)
             for name in names
         )
-        plan = self._plans[keys] = _Plan(cells, self._problems_of_keys(matched))
+        paths = tuple(_NestedCell(path.keys, self._cell(path.text, path.name)) for path in matched.paths)
+        plan = self._plans[keys] = _Plan(cells, paths, self._problems_of_keys(matched))
         return plan
 
+    def _cell(self, header: str, name: str) -> _Cell:
+        return _Cell(header, name, self._cleanings.get(name), self._readers.get(name))
+
     def _match(self, header: Sequence[str]) -> Header:
-        return match_header(header, self._rules, is_open=self._open, ignore_unknown=self._ignore_unknown)
+        return match_header(
+            header, self._rules, is_open=self._open, ignore_unknown=self._ignore_unknown, nested=self._nested
+        )
 
     def _problems_of_keys(self, matched: Header) -> tuple[Problem, ...]:
         known = [source for rule in self._rules for source in rule.sources]
@@ -183,6 +219,22 @@ class Parser:
         return (*unknown, *ambiguous)
 
 
+def _value_at(source: Mapping[str, Any], keys: Sequence[str]) -> Any:
+    """The value that the keys lead to, _NOTHING when one of them is missing or what should hold it is null."""
+    value = source[keys[0]]
+    for depth, key in enumerate(keys[1:], 1):
+        if value is None:
+            return _NOTHING
+        if not isinstance(value, Mapping):
+            where = visible(".".join(keys[:depth]))
+            raise RefusedError("field.path", f'expected an object at "{where}", got {quoted(value)}')
+        if key not in value:
+            return _NOTHING
+        value = value[key]
+    return value
+
+
+_NOTHING: Any = object()
 _UNREADABLE = Problem(
     "source.unreadable", None, "the record could not be read from its source; correct it and reprocess it with --from"
 )

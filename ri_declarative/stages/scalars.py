@@ -26,6 +26,8 @@ _LONGEST_NUMBER = MAX_DIGITS + 32  # a longer text is not even looked at
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?0{0,9}[0-9]{1,6})?")
 _NUMBER_WITH_COMMA = re.compile(_NUMBER.pattern.replace(r"\.", ","))
+# 1,234.56 1.234,56 1 234 1'234: digits in groups of three.
+_GROUPED = re.compile(r"[+-]?[0-9]{1,3}(?:([.,' \u2019\u00a0\u202f])[0-9]{3})(?:\1[0-9]{3})*(?:[.,][0-9]+)?")
 _BOOLEANS = {"true": True, "t": True, "yes": True, "y": True, "1": True}
 _BOOLEANS |= {"false": False, "f": False, "no": False, "n": False, "0": False}
 
@@ -53,14 +55,16 @@ def read_integer(text: str) -> int:
             return int(text)
         except ValueError:  # Python's guard against integers of more than 4,300 digits
             raise RefusedError("field.integer", f"a whole number of {len(text)} digits is too long to read") from None
-    raise RefusedError("field.integer", f"expected a whole number like 1234, got {quoted(text)}")
+    hint = _hint_of_thousands(text)
+    raise RefusedError("field.integer", f"expected a whole number like 1234, got {quoted(text)}{hint}")
 
 
 def read_number(text: str) -> Decimal:
     """Every digit of it, never through a float."""
     number = exact_number(text)
     if number is None:
-        hint = '; declare decimal: "," when it is a decimal comma' if _NUMBER_WITH_COMMA.fullmatch(text[:99]) else ""
+        is_comma = _NUMBER_WITH_COMMA.fullmatch(text[:99])
+        hint = '; declare decimal: "," when it is a decimal comma' if is_comma else _hint_of_thousands(text)
         raise RefusedError("field.number", f"expected a number like 1234.56, got {quoted(text)}{hint}")
     return number
 
@@ -69,8 +73,13 @@ def read_number_with_comma(text: str) -> Decimal:
     """The same with a decimal comma; a point is refused, not taken for a sign between thousands."""
     number = exact_number(text.replace(",", ".")) if "." not in text else None
     if number is None:
-        raise RefusedError("field.number", f"expected a number like 1234,56, got {quoted(text)}")
+        hint = _hint_of_thousands(text)
+        raise RefusedError("field.number", f"expected a number like 1234,56, got {quoted(text)}{hint}")
     return number
+
+
+def _hint_of_thousands(text: str) -> str:
+    return "; thousands separators are not supported yet: clean the export" if _GROUPED.fullmatch(text[:99]) else ""
 
 
 def exact_number(text: str) -> Decimal | None:

@@ -111,6 +111,9 @@ class ScriptedManager:
     def needs_attention(self, batch_id: str, *, limit: int | None = None) -> Iterator[Item]:
         return iter(self.attention[:limit])
 
+    def failing_repeats(self, batch_id: str) -> dict[str, int]:
+        return {}
+
     def export_failed(self, batch_id: str, stream: Any) -> int:
         stream.write("email\r\nx\r\n")
         return 1

@@ -26,7 +26,7 @@ class _Broken(io.StringIO):
         ("a\tb\nc\r", "a\\tb\\nc\\r"),
         ("\x9b31m", "\\x9b31m"),
         ("user\u202egpj.exe", "user\\u202egpj.exe"),
-        ("name-\udcff.csv", "name-\\udcff.csv"),
+        ("name-\udcff.csv", "name-\\xff.csv"),
         ("line\u2028break", "line\\u2028break"),
         ("nul\x00", "nul\\x00"),
     ],

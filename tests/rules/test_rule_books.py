@@ -171,7 +171,7 @@ def test_standard_input_is_a_source_when_its_format_is_declared(
 
 
 def test_standard_input_without_a_format_is_refused(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(SourceError, match=r"declare source\.format"):
+    with pytest.raises(SourceError, match=r"source: {format: csv}"):
         from_stdin(bench, monkeypatch, b"k,v\n1,a\n")
     assert bench.sql("SELECT count(*) FROM import_batches") == [(0,)]
 
@@ -195,12 +195,27 @@ REPORT = "SELECT kind, source_line, batch_id::text FROM failed_imports_report OR
 
 def test_failed_imports_report_lists_failed_items_and_batches_that_stopped(bench: Workbench) -> None:
     first = bench.run("p", "k,v\n1,a\nx,b\n")
-    bench.pipeline("p", PIPELINE + "limits: {max_failed: 0}")
-    second = bench.run("p", "k,v\ny,b\n")
+    bench.pipeline("p", PIPELINE + "limits: {max_failed: 0}\nchunk_size: 1")
+    second = bench.run("p", "k,v\ny,b\n2,b\n3,b\n")
     assert second.stop_reason is StopReason.MAX_FAILED
     assert sorted(bench.sql(REPORT), key=str) == sorted(
         [("item", 3, first.batch_id), ("item", 2, second.batch_id), ("batch", None, second.batch_id)], key=str
     )
+
+
+def test_failed_imports_report_forgets_a_stopped_batch_that_is_dismissed(bench: Workbench) -> None:
+    bench.pipeline("p", PIPELINE + "limits: {max_failed: 0}\nchunk_size: 1")
+    batch = bench.run("p", "k,v\ny,b\n2,b\n3,b\n")
+    with bench.manager() as manager:
+        assert manager.dismiss(batch.batch_id, reason="the mended file was imported") == 1
+    assert bench.sql(REPORT) == []
+
+
+def test_failed_imports_report_leaves_out_a_batch_whose_every_record_was_read(bench: Workbench) -> None:
+    bench.pipeline("p", PIPELINE + "limits: {max_failed: 0}")
+    batch = bench.run("p", "k,v\n1,a\ny,b\n")
+    assert (batch.stop_reason, batch.total_items) == (StopReason.MAX_FAILED, 2)
+    assert bench.sql(REPORT) == [("item", 3, batch.batch_id)]
 
 
 def test_failed_imports_report_lists_a_record_that_fails_again_once(bench: Workbench) -> None:

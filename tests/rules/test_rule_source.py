@@ -48,7 +48,7 @@ def test_a_declared_format_wins_over_the_ending(bench: Workbench) -> None:
 
 
 def test_an_unknown_ending_without_a_declared_format_is_refused(bench: Workbench) -> None:
-    with pytest.raises(SourceError, match=r"declare source\.format"):
+    with pytest.raises(SourceError, match=r"source: {format: csv}"):
         run_file(bench, "a.txt", "k,v\n1,a\n")
 
 

@@ -212,7 +212,7 @@ def test_an_undecodable_byte_fails_its_record_with_line_column_and_offset(block_
     assert after.source_data == {"id": "3", "name": "Zo\u00eb"}
     (problem,) = bad.problems
     assert (problem.code, problem.field) == ("source.encoding", "name")
-    assert problem.message == "byte 0xE9 at line 3, column 7 is not utf-8; declare source.encoding"
+    assert problem.message.startswith("byte 0xE9 at line 3, column 7 is not utf-8; declare source.encoding")
     assert problem.details["byte_offset"] == str(data.index(b"\xe9\n"))
     assert original_bytes(bad.source_data, "utf-8") == b"2,Andr\xe9"
 

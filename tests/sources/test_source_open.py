@@ -65,7 +65,7 @@ def test_a_missing_file_names_the_nearest_one(tmp_path):
 
 def test_a_folder_is_unreadable(tmp_path):
     (tmp_path / "a.csv").mkdir()
-    with pytest.raises(SourceError, match="it is a folder") as caught:
+    with pytest.raises(SourceError, match="is a folder") as caught:
         open_source(tmp_path / "a.csv")
     assert caught.value.code == "source-unreadable"
 

@@ -74,9 +74,11 @@ def test_a_file_that_cannot_be_applied_is_refused_with_its_line(read, text, code
 
 
 def test_a_file_that_a_spreadsheet_saved_in_its_own_encoding_is_refused(read):
-    with pytest.raises(SourceError, match="line 2 cannot be read: byte 0xE9") as caught:
-        read("a,_ri_item\n\u00e9,i1\n", "cp1252")
-    assert caught.value.code == "repair-row"
+    for text, place in (("a,_ri_item\n\u00e9,i1\n", "line 2"), ("\u00e9,_ri_item\na,i1\n", "the header")):
+        with pytest.raises(SourceError, match=f"fix.csv: {place} is not UTF-8") as caught:
+            read(text, "cp1252")
+        assert caught.value.code == "repair-encoding"
+        assert "CSV UTF-8" in (caught.value.hint or "")
 
 
 def test_a_missing_file_is_named(tmp_path):

@@ -17,12 +17,26 @@ def found(text: str) -> list[tuple[int, int, str]]:
 
 
 def test_plain_data_keeps_numbers_exact() -> None:
-    text = "a: 12345678901234567890123\nb: 0.10\nc: -5\nd: true\ne: ~\nf:\ng: 1.2.3\nh: 20%\ni: '010'\nj: null\n"
+    text = "a: 12345678901234567890123\nb: 0.10\nc: -5\nd: true\ne: ~\nf: null\ng: 1.2.3\nh: 20%\ni: '010'\nj: null\n"
     assert load_yaml(text, "x").data == {
         "a": 12345678901234567890123, "b": Decimal("0.10"), "c": -5, "d": True, "e": None, "f": None,
         "g": "1.2.3", "h": "20%", "i": "010", "j": None,
     }  # fmt: skip
     assert str(load_yaml("b: 0.10", "x").data["b"]) == "0.10"
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "message"),
+    [
+        ("a: {decimal: ,}", (1, 5), 'a.decimal: has no value; a comma must be quoted: ","'),
+        ("a: {decimal: , b: 1}", (1, 5), 'a.decimal: has no value; a comma must be quoted: ","'),
+        ("a: 1\nb:\nc: 2", (2, 1), "b: has no value; write one, or remove the key"),
+        ("a:\n  - x\n  -\n", (3, 4), "a[1]: has no value; write one, or remove the key"),
+    ],
+)
+def test_a_key_without_a_value_is_not_taken_for_null(text: str, place: tuple[int, int], message: str) -> None:
+    (finding,) = scan_yaml(text, "x.yaml").findings
+    assert (finding.position[1:], finding.code, finding.message) == (place, "yaml-empty", message)
 
 
 def test_positions_are_those_of_keys_and_of_list_entries() -> None:

@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, AnyStr, NamedTuple
 
-from support.workbench import Workbench
-
 from ri_declarative.cli.main import main
+from support.workbench import Workbench
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RI = (sys.executable, "-m", "ri_declarative.cli")

@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from ri_declarative.database.embedded import home, stop
 from ri_declarative.database.embedded.cluster import halt
 from ri_declarative.database.embedded.home import cluster_of, find_home
 from ri_declarative.database.migrations import migrate
+from support.places import new_folder
 
 # The tests' interpreter may be below /root: nobody may read it all the same, and is nobody in all else.
 AS_NOBODY = (
@@ -30,7 +30,7 @@ AS_NOBODY = (
 @contextlib.contextmanager
 def temporary_project() -> Iterator[Path]:
     """Within: a folder that every user can enter; afterwards no server runs in it, and it is gone."""
-    folder = Path(tempfile.mkdtemp(prefix="ri-project-", dir="/tmp"))
+    folder = new_folder("ri-project-")
     folder.chmod(0o755)
     try:
         yield folder

@@ -1,4 +1,4 @@
-"""The test session's own PostgreSQL: below /tmp, without TCP, without fsync; gone when the session is.
+"""The test session's own PostgreSQL: in a temporary folder, without TCP, without fsync; gone when the session is.
 
 A guard process (this file, run as a program) stops the server and removes its folder when its standard input
 ends, which the kernel sees to even when the test session is killed.
@@ -11,7 +11,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
@@ -19,10 +18,11 @@ from pathlib import Path
 
 import psycopg2
 from psycopg2 import sql
-from support.template import prepare_template
 
 from ri_declarative.database.embedded.cluster import SETTINGS, ensure_running, halt
 from ri_declarative.database.embedded.home import cluster_of
+from support.places import new_folder
+from support.template import prepare_template
 
 TEMPLATE = "ri_test_template"
 
@@ -82,7 +82,7 @@ _numbers = count(1)
 @contextlib.contextmanager
 def running_server() -> Iterator[Server]:
     """Within: a server of our own; afterwards neither a process nor a file of it is left."""
-    home = Path(tempfile.mkdtemp(prefix="ri-test-", dir="/tmp"))
+    home = new_folder("ri-test-")
     home.chmod(0o711)  # as root, the server runs as another user
     guard = subprocess.Popen(
         [sys.executable, "-m", "support.postgres", home],

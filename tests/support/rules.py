@@ -10,9 +10,9 @@ from typing import Any
 
 import psycopg2
 import pytest
-from support.workbench import Workbench
 
 from ri_declarative.records import BatchSummary
+from support.workbench import Workbench
 
 
 def csv_of(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

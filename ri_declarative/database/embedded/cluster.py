@@ -43,6 +43,7 @@ SETTINGS = {
     "max_connections": "50",
     "wal_level": "minimal",  # nobody replicates it; as safe, and less to write
     "max_wal_senders": "0",
+    "max_logical_replication_workers": "0",
     "log_min_messages": "log",
     "log_min_error_statement": "panic",
     "log_error_verbosity": "terse",

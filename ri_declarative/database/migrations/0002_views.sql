@@ -12,7 +12,8 @@ SELECT b.id AS batch_id, b.batch_type, b.status, b.stop_reason, b.source_info ->
 FROM import_batches b;
 COMMENT ON VIEW import_batch_summary IS 'counts, duration and throughput of each batch';
 
--- A record is listed once, as the newest item that repeats it.
+-- A record is listed once, as the newest item that repeats it. A batch is listed while records of its file were not
+-- read: one that reprocesses leaves what it did not reach to its parent.
 CREATE VIEW failed_imports_report AS
 SELECT 'item' AS kind, i.batch_id, b.batch_type, i.id AS item_id, i.source_line, i.error_message, i.problems,
        i.source_data, i.processed_at AS since
@@ -24,6 +25,6 @@ WHERE i.status = 'failed'
 UNION ALL
 SELECT 'batch', b.id, b.batch_type, NULL, NULL, COALESCE(b.error_message, b.stop_reason), NULL, NULL, b.completed_at
 FROM import_batches b
-WHERE b.status = 'failed';
+WHERE b.status = 'failed' AND b.total IS NULL AND b.parent_batch_id IS NULL AND (b.metadata -> 'dismissed') IS NULL;
 COMMENT ON VIEW failed_imports_report IS
     'what still needs attention: failed items not repeated and not dismissed, and batches that stopped early';

@@ -61,11 +61,23 @@ WHERE i.batch_id = CAST(:batch_id AS uuid) AND i.item_index >= :from_index AND i
 ORDER BY i.item_index
 LIMIT :limit;
 
+-- name: is_owned
+-- Whether a batch is being worked on: its lease has not ended.
+SELECT COALESCE(b.status = 'processing' AND b.lease_expires_at > pg_catalog.clock_timestamp(), false) AS owned
+FROM {schema}.import_batches b WHERE b.id = CAST(:batch_id AS uuid);
+
+-- name: reprocess_border
+-- The last index of the next page of a batch's items that might be taken again; NULL when there is none.
+SELECT pg_catalog.max(p.item_index) AS last_index
+FROM (SELECT i.item_index FROM {schema}.import_batch_items i
+      WHERE i.batch_id = CAST(:batch_id AS uuid) AND i.item_index >= :from_index AND (:all_items OR i.status = 'failed')
+      ORDER BY i.item_index LIMIT :limit) AS p;
+
 -- name: to_reprocess
--- A page of the newest items that repeat this batch's items: the failed ones, or all.
+-- The newest items that repeat this batch's items from one index to another: the failed ones, or all.
 WITH RECURSIVE chain AS (
     SELECT i.id, i.item_index FROM {schema}.import_batch_items i
-    WHERE i.batch_id = CAST(:batch_id AS uuid) AND i.item_index >= :from_index
+    WHERE i.batch_id = CAST(:batch_id AS uuid) AND i.item_index BETWEEN :from_index AND :to_index
       AND (:all_items OR i.status = 'failed')
   UNION ALL
     SELECT c.id, c.item_index FROM chain JOIN {schema}.import_batch_items c ON c.parent_item_id = chain.id
@@ -73,13 +85,29 @@ WITH RECURSIVE chain AS (
 SELECT i.*, i.source_data::text AS source_text
 FROM chain
 JOIN {schema}.import_batch_items i
-  ON i.id = chain.id AND i.item_index = chain.item_index
+  ON i.item_index = chain.item_index
  AND i.batch_id = CAST(pg_catalog.substr(chain.id::text, 1, 28) || '00000000' AS uuid)
 WHERE NOT EXISTS (SELECT FROM {schema}.import_batch_items c WHERE c.parent_item_id = i.id)
   AND (:all_items OR (i.status = 'failed' AND (i.metadata -> 'dismissed') IS NULL))
-  AND (CAST(:items AS text[]) IS NULL OR i.id::text = ANY (CAST(:items AS text[])))
-ORDER BY i.item_index
-LIMIT :limit;
+ORDER BY i.item_index;
+
+-- name: failing_repeats
+-- The batches where records that failed in this one have failed again and still need attention, newest first.
+WITH RECURSIVE chain AS (
+    SELECT i.id, i.item_index FROM {schema}.import_batch_items i
+    WHERE i.batch_id = CAST(:batch_id AS uuid) AND i.status = 'failed'
+  UNION ALL
+    SELECT c.id, c.item_index FROM chain JOIN {schema}.import_batch_items c ON c.parent_item_id = chain.id
+)
+SELECT i.batch_id::text, pg_catalog.count(*) AS failed
+FROM chain
+JOIN {schema}.import_batch_items i
+  ON i.item_index = chain.item_index
+ AND i.batch_id = CAST(pg_catalog.substr(chain.id::text, 1, 28) || '00000000' AS uuid)
+WHERE i.batch_id <> CAST(:batch_id AS uuid) AND i.status = 'failed' AND (i.metadata -> 'dismissed') IS NULL
+  AND NOT EXISTS (SELECT FROM {schema}.import_batch_items c WHERE c.parent_item_id = i.id)
+GROUP BY i.batch_id
+ORDER BY pg_catalog.max(i.processed_at) DESC, i.batch_id;
 
 -- name: lineage
 -- The batch, what it reprocesses, and everything that reprocesses any of these.

@@ -135,6 +135,16 @@ WHERE t.tgrelid = ANY (
           UNION ALL SELECT p.relid::oid FROM pg_catalog.pg_partition_tree(:oid) p WHERE p.relid <> :oid)
   AND NOT t.tgisinternal AND t.tgenabled <> 'D';
 
+-- name: row_triggers
+-- The users' enabled BEFORE triggers for each inserted or updated row of a table, with their functions' text.
+SELECT t.tgname AS name, l.lanname AS language, p.proname AS function, p.prosrc AS source
+FROM pg_catalog.pg_trigger t
+JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
+JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+WHERE t.tgrelid = :oid AND NOT t.tgisinternal AND t.tgenabled <> 'D'
+  AND t.tgtype & 2 = 2 AND t.tgtype & 1 = 1 AND t.tgtype & 20 > 0
+ORDER BY t.tgname;
+
 -- name: hashable
 -- Whether equal values of a type hash alike: it, or what its arrays and ranges hold, has a default hash operator class.
 WITH held AS (
@@ -158,19 +168,9 @@ SELECT current_user AS role, pg_catalog.pg_is_in_recovery() AS standby,
        pg_catalog.current_setting('transaction_read_only') = 'on' AS read_only,
        pg_catalog.has_database_privilege(pg_catalog.current_database(), 'TEMP') AS may_temp,
        (SELECT pg_catalog.array_agg(p.verb || ' on ' || p.name)
-        FROM (SELECT t.name, v.verb
-              FROM (VALUES ('import_batches'), ('import_batch_items'), ('import_logs')) AS t (name)
-              CROSS JOIN (VALUES ('SELECT'), ('INSERT'), ('UPDATE')) AS v (verb)
-              WHERE NOT (t.name = 'import_logs' AND v.verb = 'UPDATE')) AS p
-        WHERE NOT pg_catalog.has_table_privilege(
-            pg_catalog.format('%I.%I', CAST(:schema AS text), p.name), p.verb))::text[] AS denied;
-
--- name: row_triggers
--- The users' enabled BEFORE triggers for each inserted or updated row of a table, with their functions' text.
-SELECT t.tgname AS name, l.lanname AS language, p.proname AS function, p.prosrc AS source
-FROM pg_catalog.pg_trigger t
-JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
-JOIN pg_catalog.pg_language l ON l.oid = p.prolang
-WHERE t.tgrelid = :oid AND NOT t.tgisinternal AND t.tgenabled <> 'D'
-  AND t.tgtype & 2 = 2 AND t.tgtype & 1 = 1 AND t.tgtype & 20 > 0
-ORDER BY t.tgname;
+        FROM (SELECT t.name, v.verb, pg_catalog.to_regclass(pg_catalog.format('%I.%I', CAST(:schema AS text), t.name)) AS oid
+              FROM (VALUES ('import_schema_migrations', 'SELECT'), ('import_logs', 'SELECT INSERT'),
+                           ('import_batches', 'SELECT INSERT UPDATE'), ('import_batch_items', 'SELECT INSERT UPDATE'))
+                   AS t (name, verbs)
+              CROSS JOIN LATERAL pg_catalog.regexp_split_to_table(t.verbs, ' ') AS v (verb)) AS p
+        WHERE p.oid IS NOT NULL AND NOT pg_catalog.has_table_privilege(p.oid, p.verb))::text[] AS denied;

@@ -51,3 +51,10 @@ SET metadata = COALESCE(i.metadata, '{{}}') || pg_catalog.jsonb_build_object('di
         'at', pg_catalog.to_char(pg_catalog.clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), 'reason', CAST(:reason AS text))))
 WHERE i.batch_id = CAST(:batch_id AS uuid) AND i.status = 'failed' AND (i.metadata -> 'dismissed') IS NULL
   AND (CAST(:items AS text[]) IS NULL OR i.id::text = ANY (CAST(:items AS text[])));
+
+-- name: dismiss_batch
+-- A batch that stopped early and needs no attention any more.
+UPDATE {schema}.import_batches b
+SET metadata = b.metadata || pg_catalog.jsonb_build_object('dismissed', pg_catalog.jsonb_strip_nulls(
+        pg_catalog.jsonb_build_object('reason', CAST(:reason AS text))))
+WHERE b.id = CAST(:batch_id AS uuid) AND b.status = 'failed';
