@@ -71,4 +71,4 @@ expect 0 ri status
 say "And the tables."
 expect 0 python examples/apply_sql.py examples/totals.sql
 
-say "To look around: .venv/bin/ri status, or .venv/bin/ri db start; psql \"\$(.venv/bin/ri db url)\""
+say "To look around: .venv/bin/ri status, or .venv/bin/ri db psql"

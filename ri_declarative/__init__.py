@@ -13,10 +13,13 @@ if TYPE_CHECKING:
     from ri_declarative.errors import (
         ConfigError,
         DatabaseError,
+        Diagnostic,
         LostOwnership,
         PassingFault,
         RiError,
+        Severity,
         SourceError,
+        SourceFault,
         StoppedError,
         UsageError,
     )
@@ -39,7 +42,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "ri_declarative.errors": (
-        "ConfigError DatabaseError LostOwnership PassingFault RiError SourceError StoppedError UsageError"
+        "ConfigError DatabaseError Diagnostic LostOwnership PassingFault RiError Severity SourceError SourceFault "
+        "StoppedError UsageError"
     ),
     "ri_declarative.manager": "BatchManager",
     "ri_declarative.processors.context": "ImportContext",
@@ -57,6 +61,7 @@ __all__ = [
     "BatchSummary",
     "ConfigError",
     "DatabaseError",
+    "Diagnostic",
     "ImportContext",
     "Item",
     "ItemStatus",
@@ -69,7 +74,9 @@ __all__ = [
     "Progress",
     "Record",
     "RiError",
+    "Severity",
     "SourceError",
+    "SourceFault",
     "StopReason",
     "StoppedError",
     "UsageError",

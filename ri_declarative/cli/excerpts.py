@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TextIO
 
@@ -26,24 +26,27 @@ _COLOURS: Mapping[Severity, str] = {Severity.ERROR: "red", Severity.WARNING: "ye
 def with_excerpts(findings: Iterable[Diagnostic], stream: TextIO) -> str:
     """The text of the findings for this stream; in colour when it is a terminal that wants it."""
     colourful = _is_colourful(stream)
-    return "\n".join(line for finding in findings for line in _told(finding, colourful=colourful))
+    lines_of = cache(_lines)  # for this once: the file may be mended before the next
+    return "\n".join(line for finding in findings for line in _told(finding, lines_of, colourful=colourful))
 
 
-def _told(finding: Diagnostic, *, colourful: bool) -> Iterator[str]:
+def _told(finding: Diagnostic, lines_of: Callable[[str], list[str]], *, colourful: bool) -> Iterator[str]:
     path, line, column = finding.position
     head, rest = f"{finding.severity}[{finding.code}]", printable(finding.message)
     place = f"{printable(path)}:{line}:{column}:"
     colour = _COLOURS[finding.severity]
     yield " ".join([_styled(place, colourful, bold=True), _styled(head, colourful, fg=colour, bold=True), rest])
-    for excerpt, carets in _excerpt(finding.position):
+    for excerpt, carets in _excerpt(finding.position, lines_of(path)):
         yield f"{_styled(f'{line:>5} |', colourful, dim=True)} {excerpt}"
         yield f"{_styled('      |', colourful, dim=True)} {_styled(carets, colourful, fg=colour, bold=True)}"
 
 
-def _excerpt(position: Position) -> Iterator[tuple[str, str]]:
+def _excerpt(position: Position, lines: Sequence[str]) -> Iterator[tuple[str, str]]:
     """The line and what stands under it; nothing when it cannot be shown, or must not be."""
-    text = _line(position)
-    if text is None or (position.path == _PROJECT_FILE and _MAY_HOLD_AN_ADDRESS.search(text)):
+    if not 0 < position.line <= len(lines):
+        return
+    text = lines[position.line - 1]
+    if position.path == _PROJECT_FILE and _MAY_HOLD_AN_ADDRESS.search(text):
         return
     start = position.column - 1
     word = _WORD.match(text, start)
@@ -65,15 +68,10 @@ def _columns(text: str) -> int:
     )
 
 
-def _line(position: Position) -> str | None:
-    lines = _lines(position.path, Path.cwd())
-    return lines[position.line - 1].rstrip("\r\n") if 0 < position.line <= len(lines) else None
-
-
-@lru_cache(maxsize=64)
-def _lines(path: str, start: Path) -> list[str]:
-    """The lines of a file of the project that `start` lies in, as YAML counts them; [] when it cannot be read."""
-    for folder in (start, *start.parents):
+def _lines(path: str) -> list[str]:
+    """The lines of a file of the project that we are in, as YAML counts them; [] when it cannot be read."""
+    here = Path.cwd()
+    for folder in (here, *here.parents):
         if (folder / _PROJECT_FILE).is_file() or (folder / _PIPELINES).is_dir():
             try:
                 return re.split(r"\r\n|\r|\n", (folder / path).read_bytes().decode("utf-8-sig"))

@@ -11,9 +11,7 @@ from ri_declarative.cli.output import printable, styled
 if TYPE_CHECKING:
     from ri_declarative.compiler.explain import Explanation, Writing
 
-_SET_BY_SET = (
-    "set by set: one statement a chunk; row by row on the server only for a chunk in which the database refuses"
-)
+_SET_BY_SET = "set by set: one statement a chunk; row by row only for a chunk in which the database refuses a row"
 
 
 def as_object(found: Explanation, database: str | None) -> dict[str, Any]:

@@ -36,7 +36,7 @@ DATABASE = Group(
         ),
         of_run(
             "dump-failed",
-            cause="pg_dump ended with an error; its own words are in the message. No file was written.",
+            cause="The program pg_dump ended with an error, which the message quotes. No file was written.",
             example="pg_dump: error: could not write to output file: No space left on device",
             cure="What pg_dump says decides; mostly it is the disk.",
         ),
@@ -48,7 +48,7 @@ DATABASE = Group(
         ),
         of_run(
             "no-program",
-            cause="psql or pg_dump is neither among the programs of the embedded PostgreSQL nor in PATH.",
+            cause="The program psql or pg_dump is neither among the programs of the embedded PostgreSQL nor in PATH.",
             example="there is no psql in /usr/lib/postgresql/18/bin, nor in PATH",
             cure="Install PostgreSQL's client programs, on Debian `apt install postgresql-client`.",
         ),

@@ -136,9 +136,8 @@ SOURCE = Group(
         of_run(
             "source-json",
             ends=_EITHER,
-            cause="The JSON document is cut off or broken in such a way that no one can tell where the next record "
-            "begins. The records before that place stay; where neighbours can be told apart, only the broken record "
-            "fails.",
+            cause="The JSON document is cut off, or so broken that no one can tell where the next record begins. What "
+            "was read before that place stays.",
             example="customers.json: line 3, column 9: the file ends in the middle of the record that begins at line "
             "3, column 1",
             cure="Mend the file at the place named, or ask for it again: most often an export was not finished.",
@@ -210,6 +209,13 @@ STOPPED = Group(
     "What is committed stays. The same `ri run` again finds those rows unchanged and goes on; for a batch of repaired "
     "records, `ri reprocess` of its parent takes the rest.",
     (
+        of_run(
+            "already-reprocessed",
+            ends="exit 3",
+            cause="Two runs took the same failed records again at the same time; the other one was first.",
+            example="another batch has taken these records again meanwhile",
+            cure="Look at the other batch with ri status; no record is applied twice.",
+        ),
         of_run(
             "db.passing",
             ends=_EITHER,

@@ -97,13 +97,13 @@ def conninfo(choice: DatabaseChoice) -> tuple[str, str | None]:
     """The address of an external database as libpq's keyword string, and the password, which is not in it.
 
     >>> conninfo(choose_database("postgres://me:secret@db/app", root=Path("."), configured=None, environ={}))
-    ('user=me host=db dbname=app', 'secret')
+    ('dbname=app host=db user=me', 'secret')
     """
     assert choice.url is not None, "the embedded database is attached to"
     parameters = choice.url.get_dialect()().create_connect_args(choice.url)[1]
     password = parameters.pop("password", None)
     parameters.pop("sslpassword", None)  # psql asks for it: its command line is not the place
-    return make_dsn(**parameters), password
+    return make_dsn(**dict(sorted(parameters.items()))), password
 
 
 def _connect_embedded(dialect: Dialect, _: object, arguments: list[Any], named: dict[str, Any]) -> DBAPIConnection:

@@ -104,8 +104,8 @@ def _run(words: Sequence[str | Path], stdout: int | None) -> None:
         return
     if done.returncode == -signal.SIGPIPE and stdout is None:
         raise BrokenPipeError  # `ri db dump - | head`
-    said = done.stderr.decode(errors="replace").strip() or f"it ended with {done.returncode}"
-    raise DatabaseError("dump-failed", f"pg_dump: {said}", hint="no file was written; the database is as it was")
+    said = done.stderr.decode(errors="replace").strip() or f"pg_dump ended with {done.returncode}"
+    raise DatabaseError("dump-failed", said, hint="no file was written; the database is as it was")
 
 
 def _program(name: str, major: int | None) -> Path:

@@ -11,6 +11,9 @@ from ri_declarative.records import BatchSummary, Item
 from ri_declarative.sources.encodings import with_visible_bytes
 from ri_declarative.sources.repair import DELIMITERS, FailedRow, to_cell, write_failed
 
+# Characters of an unreadable record: enough to repair it by hand; a JSON element may have millions.
+_SHOWN_OF_RAW = 10_000
+
 
 def write_repairable(batch: BatchSummary, items: Callable[[], Iterable[Item]], stream: TextIO) -> int:
     """Write the items in the source's own columns, order and delimiter; how many. `items` is called twice."""
@@ -35,8 +38,9 @@ def _row(item: Item, *, textual: bool) -> FailedRow:
     code = item.problems[0].code if item.problems else ""
     error = item.error_message or ""
     if isinstance(item.source_data, str):
-        line = printable(with_visible_bytes(item.source_data))
-        return FailedRow(None, item.item_id, code, f"{error}; the line reads: {line}")
+        text = printable(with_visible_bytes(item.source_data[:_SHOWN_OF_RAW]))
+        cut = "…" if len(item.source_data) > _SHOWN_OF_RAW else ""
+        return FailedRow(None, item.item_id, code, f"{error}; the line reads: {text}{cut}")
     return FailedRow(_cells(item.source_data, textual=textual), item.item_id, code, error)
 
 

@@ -33,6 +33,9 @@ from ri_declarative.sources.json_values import (
 )
 from ri_declarative.sources.source import ReadOptions
 
+# How far a separator is looked for: bounds the search where there is none. Longer elements are taken by structure.
+_GUESS_BYTES = 64 * 1024
+
 
 class JsonSource:
     """Records of a JSON document, in order, once. Values keep their JSON types.
@@ -85,10 +88,11 @@ def _records(window: Window, way: Way, cap: int) -> Iterator[Record]:
     """Every element of the array; then the document must end as it began. SourceFault when it does not."""
     way.enter()
     elements = Elements(window, depth=way.depth, cap=cap)
+    reach = min(cap, _GUESS_BYTES)
     index, line, is_last = 0, window.place(window.at).line, elements.is_empty
     while not is_last:
         data, at, border = window.data, window.at, elements.border
-        while border is not None and 0 < (end := data.find(border, at)) <= at + cap:
+        while border is not None and (end := data.find(border, at, at + reach)) > 0:
             text = data[at:end]
             try:
                 value = decode(text)
@@ -108,7 +112,7 @@ def _records(window: Window, way: Way, cap: int) -> Iterator[Record]:
         yield record
         index += 1
         at, window.at = window.at, window.at + element.step
-        line = window.place(window.at).line if element.long_from else line + window.data.count(b"\n", at, window.at)
+        line = window.place(window.at).line if element.is_too_long else line + window.data.count(b"\n", at, window.at)
         is_last = element.is_last
     way.leave()
 
@@ -124,8 +128,8 @@ def _record(index: int, line: int, text: bytes, value: Any) -> Record:
 def _judged(element: Element, index: int, line: int, *, window: Window, cap: int) -> Record:
     """The record of an element that may be damaged. The window stands at it."""
     text = element.text
-    if element.long_from or len(text) > cap:
-        return Record(index, line, raw_text(text[:KEPT_OF_LONG_RECORD], cap), (too_long("record", cap),))
+    if element.is_too_long or len(text) > cap:
+        return Record(index, line, raw_text(text[:KEPT_OF_LONG_RECORD], RECORD_CAP), (too_long("record", cap),))
     try:
         value = decode(text)
     except UNREADABLE as error:

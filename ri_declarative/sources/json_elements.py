@@ -1,6 +1,6 @@
 """The elements of a JSON array, each with its end: by its structure, and where that is broken by what separates them.
 
-The separator (`,\\n  `) is worth following as long as it was always the same and never stood inside
+The separator (`,\\n  `) is worth following as long as it was nearly always the same and never stood inside
 an element: then its next place is the next border, whatever a damaged element has lost. The
 first is guessed from the blanks before the first element. Compact arrays of records that hold
 arrays of objects have no such separator; there a broken structure ends the run.
@@ -11,10 +11,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ri_declarative.errors import SourceFault
-from ri_declarative.sources.damage import Place
 from ri_declarative.sources.json_document import Window, past_blanks
 from ri_declarative.sources.json_structure import Stop, Structure
 from ri_declarative.sources.json_values import KEPT_OF_LONG_RECORD
+
 
 class Element(NamedTuple):
     """One element as it stands in the document."""
@@ -22,7 +22,7 @@ class Element(NamedTuple):
     text: bytes  # of one that is too long only the beginning
     step: int  # from `window.at` to the next element, or to the bracket that should close the array
     is_last: bool
-    long_from: Place | None = None  # of one that is too long: where it began; `window.at` has moved on
+    is_too_long: bool = False  # then `window.at` has moved to its end
 
 
 class Elements:
@@ -48,7 +48,6 @@ class Elements:
 
     def take(self) -> Element:
         """The element at `window.at`, which stays there. SourceFault when nobody can tell its end."""
-        window = self._window
         length = self._length()
         if isinstance(length, Element):
             return length
@@ -66,10 +65,10 @@ class Elements:
             self._between = None
         elif between == self._between:
             self.same += 1
-        elif self.same > 0:
+        else:
             self._others += 1
-        else:  # it was only guessed from the blanks before the first element
-            self._between, self.same = between, 1
+            if self._others > self.same:  # it was a wrong guess, or an odd one
+                self._between, self.same, self._others = between, 1, self._others - 1 + self.same
 
     def _length(self) -> int | Stop | Element:
         """Bytes of the element by its structure; `Stop.MORE` when the document ends before."""
@@ -123,7 +122,7 @@ class Elements:
         return not isinstance(end, Stop) and self._mark(self._past_blanks(end - window.at)) in (b",", b"]", b"")
 
     def _is_stray(self, distance: int) -> bool:
-        """Whether the bracket that closes the array there is one too many: no end of the document follows, but records."""
+        """Whether the bracket that closes the array there is one too many: records follow, not the document's end."""
         after = self._past_blanks(distance + 1)
         mark = self._mark(after)
         if mark == b"," and self._depth:
@@ -162,14 +161,14 @@ class Elements:
 
     def _too_long(self, structure: Structure) -> Element:
         """Past an element beyond the cap in constant memory."""
-        window, began = self._window, self._window.place(self._window.at)
+        window = self._window
         kept = window.data[window.at : window.at + KEPT_OF_LONG_RECORD]
         window.at = structure.reached
         window.pass_value(structure)
         following = self._following(0)
         if following is None:
             raise self._lost(is_cut=False)
-        return Element(kept, *following, long_from=began)
+        return Element(kept, *following, is_too_long=True)
 
     def _lost(self, *, is_cut: bool) -> SourceFault:
         window = self._window

@@ -33,12 +33,17 @@ def _file(workbench: Workbench, records: int, ending: str) -> Path:
     numbers = ("x" if k % 100 == 0 else str(k) for k in range(records))
     if ending == "csv":
         return workbench.file(f"{records}.csv", "k,w\n" + "".join(f"{k},some words of text\n" for k in numbers))
+    if ending == "json":
+        elements = ",\n".join(f'{{"k": "{k}", "w": "some words of text"}}' for k in numbers)
+        return workbench.file(f"{records}.json", f"[\n{elements}\n]\n")
     lines = (f'{{"k": "{k}", "w": "some words of text"}}\n' for k in numbers)
     return workbench.file(f"{records}.jsonl", "".join(lines))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-@pytest.mark.parametrize(("ending", "small", "big"), [("csv", 10_000, 200_000), ("jsonl", 10_000, 60_000)])
+@pytest.mark.parametrize(
+    ("ending", "small", "big"), [("csv", 10_000, 200_000), ("jsonl", 10_000, 60_000), ("json", 10_000, 60_000)]
+)
 def test_a_bigger_file_takes_no_more_memory(workbench: Workbench, ending: str, small: int, big: int) -> None:
     workbench.sql("CREATE UNLOGGED TABLE t (k int PRIMARY KEY, w text)")
     workbench.pipeline("p", "target: {table: t, key: k, columns: {k: k, w: w}}")

@@ -199,7 +199,11 @@ def test_a_key_through_a_lookup_needs_a_value_and_a_partner(keyed: Workbench) ->
 @pytest.mark.parametrize(
     ("lookup", "code", "said"),
     [
-        ("lookup: countries, match: {name: country}, take: id", "lookup-index", "no unique index on (name)"),
+        (
+            "lookup: countries, match: {name: country}, take: id",
+            "lookup-index",
+            "UNIQUE INDEX ON public.countries (name)",
+        ),
         ("lookup: countris, match: {code: country}, take: id", "unknown-table", 'did you mean "countries"'),
         ("lookup: countries, match: {cod: country}, take: id", "unknown-column", 'did you mean "code"'),
         ("lookup: countries, match: {code: country}, take: idd", "unknown-column", 'did you mean "id"'),
@@ -215,3 +219,11 @@ def test_a_lookup_that_cannot_work_is_refused_with_its_place(
     assert said in str(refused.value)
     assert str(refused.value).startswith("pipelines/p.yaml:1:")
     assert bench.sql("SELECT count(*) FROM import_batches") == [(0,)]
+
+
+def test_a_missing_target_does_not_hide_what_is_wrong_with_its_lookups(bench: Workbench) -> None:
+    target = "{table: nots, key: k, columns: {k: k, country_id: {lookup: countries, match: {name: c}, take: idd}}}"
+    bench.pipeline("p", f"target: {target}")
+    with pytest.raises(ConfigError) as refused:
+        bench.run("p", "k,c\n1,DE\n")
+    assert [d.code for d in refused.value.diagnostics] == ["unknown-table", "unknown-column"]

@@ -11,7 +11,25 @@ from source_reading import codes, json_source, read_json
 
 from ri_declarative.errors import SourceError, StoppedError
 
-TEXTS = ["", "x", "},{", "},\n{", '"', "\\", '\\"', "[{", "]}", ":", ",", "\u2028", "é東🗼", "\0", "\x1f", "a\nb", "NaN"]
+TEXTS = [
+    "",
+    "x",
+    "},{",
+    "},\n{",
+    '"',
+    "\\",
+    '\\"',
+    "[{",
+    "]}",
+    ":",
+    ",",
+    "\u2028",
+    "é東🗼",
+    "\0",
+    "\x1f",
+    "a\nb",
+    "NaN",
+]
 NUMBERS = [0, -1, 12345678901234567890123, Decimal("0.10"), Decimal("-1E+400"), Decimal("1E-7"), 2**63]
 
 
@@ -96,7 +114,12 @@ def test_an_empty_array_has_no_records(document):
 
 def test_the_source_knows_what_it_reads():
     with json_source(b'[{"a":1}]') as source:
-        assert (source.textual, source.info.format, source.info.encoding, source.info.header) == (False, "json", "utf-8", None)
+        assert (source.textual, source.info.format, source.info.encoding, source.info.header) == (
+            False,
+            "json",
+            "utf-8",
+            None,
+        )
         list(source)
         assert source.bytes_read == 9
         assert len(source.sha256 or "") == 64
@@ -107,15 +130,30 @@ def test_the_source_knows_what_it_reads():
     [
         (b"", (), "source-empty", "the file is empty"),
         (b" \n ", (), "source-empty", "the file is empty"),
-        (b'{"id":1}', (), "source-records", "the document is an object, not an array of records\n  the records must stand"),
+        (
+            b'{"id":1}',
+            (),
+            "source-records",
+            "the document is an object, not an array of records\n  the records must stand",
+        ),
         (b'{"a":1,"rows":[{}]}', (), "source-records", "perhaps source.records: rows"),
         (b'{"a":{"x":1},"d":{"i":{"j":[1]}}}', (), "source-records", "perhaps source.records: d.i.j"),
         (b'{"d":{"a.b":[1]}}', (), "source-records", "perhaps source.records: [d, a.b]"),
         (b'{"a":[1]}\n{"a":[2]}\n', (), "source-records", "declare source.format: jsonl"),
         (b'"text"', (), "source-records", "the document is a string"),
         (b"12", (), "source-records", "the document is a number"),
-        (b'[{"a":1}]', ("data",), "source-records", "the document is an array, not an object\n  the records stand at the top"),
-        (b'{"data":{"item":[]}}', ("data", "items"), "source-records", '"data" has no key "items"; did you mean "item"?'),
+        (
+            b'[{"a":1}]',
+            ("data",),
+            "source-records",
+            "the document is an array, not an object\n  the records stand at the top",
+        ),
+        (
+            b'{"data":{"item":[]}}',
+            ("data", "items"),
+            "source-records",
+            '"data" has no key "items"; did you mean "item"?',
+        ),
         (b"{}", ("data",), "source-records", 'the document has no key "data"'),
         (b'{"data":{"items":{}}}', ("data", "items"), "source-records", '"data.items" is an object, not an array'),
         (b'{"data":null}', ("data", "items"), "source-records", '"data" is null, not an object'),
@@ -124,7 +162,12 @@ def test_the_source_knows_what_it_reads():
         (b'{"a":"x"y,"data":[]}', ("data",), "source-json", "line 1, column 9: expected , or }"),
         (b'{"a":[1}', ("data",), "source-json", "line 1, column 8: a value, a quote, a comma or a bracket"),
         (b'{"a":[1', ("data",), "source-json", "line 1, column 8: the file ends in the middle of a value"),
-        (b'[\n {"a":1', (), "source-json", "line 2, column 8: the file ends in the middle of the record that begins at line 2, column 2"),
+        (
+            b'[\n {"a":1',
+            (),
+            "source-json",
+            "line 2, column 8: the file ends in the middle of the record that begins at line 2, column 2",
+        ),
         (b'[{"a":"x"y"}]', (), "source-json", "line 1, column 10: a quote, a comma or a bracket"),
         (b"[", (), "source-json", "expected ], found the end of the file"),
         ('[{"a":1}]'.encode("utf-16"), (), "source-encoding", "iconv"),
@@ -176,5 +219,7 @@ def test_a_cut_file_never_looks_complete():
 
 
 def test_what_is_beside_the_records_is_not_judged():
-    data = b'{"a": NaN, "b": ["\\ud800", {"c": 1, "c": 01}], "d": [{"x": 1}], "e": ' + b"[" * 50_000 + b"]" * 50_000 + b"}"
+    data = (
+        b'{"a": NaN, "b": ["\\ud800", {"c": 1, "c": 01}], "d": [{"x": 1}], "e": ' + b"[" * 50_000 + b"]" * 50_000 + b"}"
+    )
     assert codes(*read_json(data, ("d",))) == []

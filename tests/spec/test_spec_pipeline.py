@@ -349,3 +349,16 @@ def test_what_decides_about_a_record_changes_the_fingerprint(load: Load, write: 
 def test_a_file_that_is_not_yaml_is_one_clear_error(load: Load) -> None:
     with pytest.raises(ConfigError, match=r"pipelines/p\.yaml:1:1: error\[file-empty\] is empty"):
         load("")
+
+
+def test_a_key_that_names_a_field_is_told_its_column(findings: Findings) -> None:
+    (finding,) = findings("target: {table: t, key: delivery, columns: {nr: delivery}}")
+    assert finding.code == "unknown-column"
+    assert finding.message.endswith('names columns of the table; the field "delivery" goes to the column "nr"')
+
+
+@pytest.mark.parametrize("name", ["pipelines/customers.yaml", "customers.yaml", "./pipelines/customers.yaml"])
+def test_a_pipelines_file_is_told_to_be_named_by_its_stem(write: Write, tmp_path: Path, name: str) -> None:
+    write("pipelines/customers.yaml", "")
+    with pytest.raises(UsageError, match='did you mean "customers"'):
+        load_pipeline(find_project(tmp_path), name)

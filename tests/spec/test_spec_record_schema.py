@@ -44,8 +44,19 @@ def test_what_the_metaschema_refuses_is_found_at_its_place(schema: dict[str, Any
     assert found(schema) == [(path, "schema-invalid")]
 
 
-def test_a_wrong_type_name_gets_the_nearest() -> None:
-    assert only_message({"properties": {"a": {"type": "strng"}}}).endswith('did you mean "string"?')
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("strng", '"string"'),
+        ("text", '"string"'),
+        ("decimal", '"number"'),
+        ("date", "type: string, format: date"),
+        ("timestamp", "type: string, format: date-time"),
+        ("Email", "type: string, format: email"),
+    ],
+)
+def test_a_wrong_type_name_gets_what_was_meant(word: str, meant: str) -> None:
+    assert only_message({"properties": {"a": {"type": word}}}).endswith(f"did you mean {meant}?")
 
 
 MISSPELT = [

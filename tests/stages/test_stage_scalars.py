@@ -87,6 +87,24 @@ def test_a_decimal_comma_is_the_only_sign_when_declared() -> None:
         assert refused("number", text, decimal=",").code == "field.number"
 
 
+@pytest.mark.parametrize(
+    ("kind", "text", "decimal"),
+    [
+        *[("number", text, ".") for text in ("1,234.56", "1.234,56", "-1,234,567", "1 234.5", "1'234", "1\u202f234")],
+        *[("number", text, ",") for text in ("1.234,56", "1.234", "1.234.567", "1 234,5")],
+        *[("integer", text, ".") for text in ("1,234", "1.234.567", "12 500")],
+    ],
+)
+def test_thousands_separators_are_named_as_what_they_are(kind: Kind, text: str, decimal: str) -> None:
+    said = refused(kind, text, decimal=decimal).message
+    assert said.endswith("; thousands separators are not supported yet: clean the export")
+
+
+@pytest.mark.parametrize("text", ["12,34,567", "1,2345", "1.234.56", "1,234.567,8", ",123", "1234,567.0"])
+def test_other_mistakes_are_not_taken_for_thousands_separators(text: str) -> None:
+    assert "thousands" not in refused("number", text).message
+
+
 def test_a_decimal_comma_without_declaration_names_the_cure() -> None:
     assert 'declare decimal: ","' in refused("number", "9,99").message
 

@@ -50,11 +50,17 @@ def status(as_json: bool) -> int:
     return _tell("status", _status(), as_json=as_json)
 
 
-@click.command(epilog='\b\nExample:\n  psql "$(ri db url)"', short_help="Print the URL of the embedded PostgreSQL.")
+@click.command(
+    epilog='\b\nExample:\n  ri db start && psql "$(ri db url)"', short_help="Print the URL of the embedded PostgreSQL."
+)
 @options.json
 @options.diagnostics
 def url(as_json: bool) -> int:
-    """Print the URL of the running embedded PostgreSQL, for psql and others."""
+    """Print the URL of the running embedded PostgreSQL, for psql and others.
+
+    A server that another command has started stops when nobody has used it for 60 s; what `ri db start`
+    has started runs until `ri db stop`. `ri db psql` starts it by itself.
+    """
     found = _status()
     if not found.running or found.url is None:
         raise DatabaseError("embedded-stopped", "the embedded PostgreSQL is not running", hint="start it: ri db start")

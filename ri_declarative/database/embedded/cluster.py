@@ -123,8 +123,8 @@ def failed(what: str, cluster: Cluster, output: str = "") -> DatabaseError:
     """The error to raise, with PostgreSQL's last words; a disk without space is named as the likely cause."""
     said = "".join(f"\n    {line}" for line in output.strip().splitlines()[-6:])
     message = f"{what}{':' if said else ''}{said}"
-    free_bytes = shutil.disk_usage(cluster.data.parent).free
-    if free_bytes < SMALLEST_SPACE_BYTES:
+    if _is_full(cluster):
+        free_bytes = shutil.disk_usage(cluster.data.parent).free
         return disk_full(f"{message}\n    {free_bytes / 1e6:,.1f} MB are free in {cluster.data.parent}")
     return DatabaseError(
         "embedded-start",
@@ -162,12 +162,18 @@ def _take_over(cluster: Cluster, guard: int, may_stop: Callable[[], bool]) -> bo
     if not postmaster.is_listening(cluster) and postmaster.server_pid(cluster) is not None and may_stop():
         halt(cluster)
         return locks.try_lock(guard)
+    if _is_full(cluster):
+        raise failed("PostgreSQL runs, but lets nobody in", cluster, _tail(cluster.log))
     raise _busy(cluster)
+
+
+def _is_full(cluster: Cluster) -> bool:
+    return shutil.disk_usage(cluster.data.parent).free < SMALLEST_SPACE_BYTES
 
 
 def _patience_s(cluster: Cluster) -> float:
     if postmaster.is_listening(cluster):
-        return START_TIMEOUT_S
+        return LOST_TIMEOUT_S if _is_full(cluster) else START_TIMEOUT_S
     return ORPHANS_TIMEOUT_S if postmaster.server_pid(cluster) is None else LOST_TIMEOUT_S
 
 

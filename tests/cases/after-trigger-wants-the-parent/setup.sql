@@ -1,0 +1,8 @@
+CREATE TABLE t (k int PRIMARY KEY, parent int);
+CREATE FUNCTION has_parent() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF NEW.parent IS NOT NULL AND NOT EXISTS (SELECT FROM t WHERE k = NEW.parent) THEN
+        RAISE EXCEPTION 'no parent';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER has_parent AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION has_parent();

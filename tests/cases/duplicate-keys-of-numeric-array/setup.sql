@@ -1,0 +1,1 @@
+CREATE TABLE t (k numeric[] PRIMARY KEY, v int);

@@ -1,0 +1,1 @@
+CREATE TABLE t (k numrange PRIMARY KEY, v int);

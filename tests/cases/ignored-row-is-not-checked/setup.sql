@@ -1,0 +1,3 @@
+CREATE TABLE t (k text PRIMARY KEY, v int CHECK (v > 0));
+INSERT INTO t VALUES ('a', 1);
+CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;

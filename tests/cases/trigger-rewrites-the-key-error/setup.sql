@@ -1,0 +1,5 @@
+CREATE TABLE t (k text PRIMARY KEY, v int, w int);
+CREATE FUNCTION upper_key() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN NEW.k := upper(NEW.k); RETURN NEW; END $$;
+CREATE TRIGGER upper_key BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION upper_key();
+INSERT INTO t VALUES ('A', 1, 100);
