@@ -5,13 +5,16 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable
+from typing import TypeVar
 
 import click
 from click.shell_completion import CompletionItem
 
 from ri_declarative.errors import RiError
 
-PATIENCE_S = 2.0  # a person waits with a finger on the key
+Answer = TypeVar("Answer")
+
+PATIENCE_S = 2.0  # with a database: a person waits with a finger on the key
 MOST_BATCHES = 50
 
 
@@ -28,9 +31,14 @@ def pipelines(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
 
 def batches(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """`last`, and the short ids of the newest batches of a database that answers soon; starts none."""
-    last = [CompletionItem("last", help="the newest batch")] if "last".startswith(incomplete) else []
+    from ri_declarative.cli import texts
+    from ri_declarative.manager.overview import recent_batches
+
     named: str | None = ctx.params.get("database")
-    return last + [item for item in _soon(lambda: _recent(named)) if str(item.value).startswith(incomplete)]
+    found = _soon(lambda: recent_batches(named, limit=MOST_BATCHES))
+    items = [CompletionItem(texts.short(one.batch_id), help=f"{one.batch_type}, {one.status}") for one in found]
+    last = CompletionItem("last", help="the newest batch")
+    return [item for item in (last, *items) if str(item.value).startswith(incomplete)]
 
 
 def files(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -38,20 +46,12 @@ def files(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[C
     return [CompletionItem(incomplete, type="file")]
 
 
-def _recent(database: str | None) -> list[CompletionItem]:
-    from ri_declarative.cli import texts
-    from ri_declarative.manager.overview import recent_batches
-
-    found = recent_batches(database, limit=MOST_BATCHES)
-    return [CompletionItem(texts.short(batch.batch_id), help=f"{batch.batch_type}, {batch.status}") for batch in found]
-
-
-def _soon(ask: Callable[[], list[CompletionItem]]) -> list[CompletionItem]:
+def _soon(ask: Callable[[], list[Answer]]) -> list[Answer]:
     """The answer, if it comes in time and without an error; a name server or a lock may take for ever."""
-    answers: list[list[CompletionItem]] = []
+    answers: list[list[Answer]] = []
 
     def run() -> None:
-        with contextlib.suppress(RiError, OSError):
+        with contextlib.suppress(Exception):  # a thread would print its traceback into the line being typed
             answers.append(ask())
 
     thread = threading.Thread(target=run, daemon=True)

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from ri_declarative.compiler.explain import Explanation
 from ri_declarative.database.books import Books
-from ri_declarative.database.connect import choose_database, open_engine
+from ri_declarative.database.connect import open_engine
 from ri_declarative.database.migrations import migrate
 from ri_declarative.database.store import Store
 from ri_declarative.errors import Diagnostic, UsageError
@@ -20,6 +20,7 @@ from ri_declarative.manager.checks import check_files, in_order
 from ri_declarative.manager.export import write_repairable
 from ri_declarative.manager.importing import Import, Parent, Watchers
 from ri_declarative.manager.items_source import ItemsSource, by_index
+from ri_declarative.manager.place import find_place
 from ri_declarative.manager.targets import Targets
 from ri_declarative.records import BatchSummary, Item, ItemStatus, Progress
 from ri_declarative.sources.open import open_source
@@ -51,10 +52,10 @@ class BatchManager:
             self._open(database)
 
     def _open(self, database: str | None) -> None:
-        root, configured = self._project_or_folder()
-        choice = choose_database(database, root=root, configured=None if database else configured)
+        place = find_place(database, self._folder)
+        choice = place.choice
         self.database_label, self.warnings, self._is_embedded = choice.label, choice.warnings, choice.embedded
-        self._engine = open_engine(choice, root)
+        self._engine = open_engine(choice, place.root)
         if choice.embedded:
             self._migrated = migrate(self._engine, self._books_schema)
 
@@ -219,13 +220,6 @@ class BatchManager:
     def project(self) -> Project:
         """The project that this manager was opened in. Raises UsageError outside of one."""
         return find_project(self._folder)
-
-    def _project_or_folder(self) -> tuple[Path, str | None]:
-        """A project is needed for its pipelines only: a database can be looked at without."""
-        try:
-            return self.project.root, self.project.database()
-        except UsageError:
-            return self._folder or Path.cwd(), None
 
     @cached_property
     def _books_schema(self) -> str:

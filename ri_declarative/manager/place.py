@@ -24,7 +24,7 @@ class Place(NamedTuple):
 def find_place(database: str | None = None, folder: Path | None = None) -> Place:
     """The database that `database` names, or else the environment or ri.yaml, or else the embedded one.
 
-    Raises UsageError "no-project" when it would be the embedded one of no project.
+    Raises UsageError "no-project" when it would be the embedded one of no project and no `folder`.
     """
     project: Project | None = None
     with contextlib.suppress(UsageError):
@@ -32,8 +32,8 @@ def find_place(database: str | None = None, folder: Path | None = None) -> Place
     root = project.root if project else (folder or Path.cwd())
     configured = project.database() if project and not database else None
     choice = choose_database(database, root=root, configured=configured)
-    if choice.embedded and project is None:
-        find_project(folder)
+    if choice.embedded and project is None and folder is None:
+        find_project()  # whatever folder we stand in is no place for a database
     return Place(root, choice, project.spec.bookkeeping_schema if project else "public")
 
 
