@@ -17,7 +17,7 @@ change.
 - **A problem of a record** (`email: schema.format …`): this record failed or was skipped, its neighbours were imported.
   See them with `ri errors BATCH`. Repair: `ri errors BATCH --csv fix.csv`, correct the cells in an editor, then
   `ri reprocess BATCH --from fix.csv`. When the pipeline or the database was wrong, mend that and `ri reprocess BATCH`,
-  which takes the records as they were read. So when the reading was wrong (`source.…`: encoding, quotes, cells), run the
+  which takes the records as they were read. When the reading was wrong (`source.…`: encoding, quotes, cells), run the
   mended file again instead. [More](repair.md).
 - **A finding in a file** (`pipelines/customer_data.yaml:14:5: error[unknown-column] …`): nothing was read or written.
 - **An error of a run** (`error[not-migrated] …`): the command ended. What a run had committed stays.
