@@ -3,8 +3,6 @@
 A name in a script that an e-mail address cannot hold carries its Latin spelling behind a slash.
 """
 
-
-
 from __future__ import annotations
 
 from typing import NamedTuple

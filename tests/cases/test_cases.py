@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 import yaml
-from support.workbench import Workbench
-
 from case_steps import Steps
+from support.workbench import Workbench
 
 FOLDERS = sorted(path.parent for path in Path(__file__).parent.glob("*/case.yaml"))
 

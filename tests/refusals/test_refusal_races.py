@@ -73,7 +73,9 @@ def test_what_another_session_writes_while_we_wait_for_its_row_survives_keep_and
         workbench.sql(trigger("IF NEW.k = 3 THEN RAISE 'no'; END IF; RETURN NEW;"))
     workbench.pipeline("p", KEEPING)
     with contextlib.closing(psycopg2.connect(workbench.dsn)) as other:
-        other.cursor().execute("UPDATE t SET v = 'theirs', kept = 'theirs', filled = 'theirs', mine = 'theirs' WHERE k = 1")
+        other.cursor().execute(
+            "UPDATE t SET v = 'theirs', kept = 'theirs', filled = 'theirs', mine = 'theirs' WHERE k = 1"
+        )
         with meanwhile(workbench, "SELECT 1 FROM pg_locks WHERE NOT granted", other.commit):
             batch = workbench.run("p", csv_text("k,v,kept,filled", ["1,ours,,ours", "2,ours,,ours", "3,ours,,ours"]))
     assert batch.updated_items == 2
@@ -293,4 +295,3 @@ def test_a_cell_in_the_message_of_a_passing_fault_reaches_neither_log_nor_books(
     assert sqlstate in ended.error.message
     books = workbench.sql("SELECT b::text FROM import_batches b UNION ALL SELECT l::text FROM import_logs l")
     assert "v1" not in f"{ended.error} {caplog.text} {books}"
-
