@@ -28,6 +28,7 @@ class Predictions:
         found = [
             *self._lookups_missing(),
             *self._cut(),
+            *self._looked_up_cut(),
             *self._nulls(),
             *self._checks_broken(),
             *self._parents_missing(),

@@ -184,8 +184,9 @@ class BatchManager:
 
     def dismiss(self, batch_id: str, items: Sequence[str] = (), *, reason: str | None = None) -> int:
         """Mark failed items (none named: all of the batch) as needing no attention; how many."""
+        batch = self.get_batch_summary(batch_id)
         with Store(self._engine, self._books_schema) as store:
-            return store.dismiss(self._books.id_of(batch_id), items, reason=reason)
+            return store.dismiss(batch.batch_id, items, reason=reason)
 
     def migrate(self) -> list[str]:
         """Bring the bookkeeping tables up to date; names of the migrations that this manager has applied."""

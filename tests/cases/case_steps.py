@@ -129,11 +129,11 @@ class Steps:
 
     def _repaired(self, by_line: Mapping[int, Mapping[str, str]]) -> str:
         """The exported file, of these lines only, with these cells; new columns come last."""
-        lines = {item.item_id: item.line for item in self.manager.iter_items(self.newest)}
+        lines = {item.item_id: item.line or 0 for item in self.manager.iter_items(self.newest)}
         stream = io.StringIO(newline="")
         self.manager.export_failed(self.newest, stream)
         rows = csv.DictReader(io.StringIO(stream.getvalue(), newline=""))
-        repaired = [row | by_line[line] for row in rows if (line := lines[row["_ri_item"]]) in by_line]
+        repaired = [{**row, **by_line[line]} for row in rows if (line := lines[row["_ri_item"]]) in by_line]
         assert len(repaired) == len(by_line), f"only {len(repaired)} of these lines can be repaired"
         out = io.StringIO(newline="")
         writer = csv.DictWriter(out, list(repaired[0]), lineterminator="\n")

@@ -35,4 +35,4 @@ def test_a_case_says_in_a_sentence_what_went_wrong_and_ends_with_what_is_right(f
     case = _case(folder)
     assert set(case) <= {"bug", "chunk_sizes", "steps"}
     assert case["bug"].endswith(".")
-    assert list(case["steps"][-1])[0] in ("expect", "run")
+    assert next(iter(case["steps"][-1])) in ("expect", "run")

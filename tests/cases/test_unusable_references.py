@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ OTHERS: dict[str, Verb] = {
     "run_pipeline": lambda manager, _: manager.run_pipeline("p", _file(manager)),
     "list_batches": lambda manager, _: manager.list_batches(),
 }
+IN_BOOKS = LOOKS | OTHERS
 # They do not look into the books, or make them.
 WITHOUT_BOOKS = {"check", "close", "explain", "migrate"}
 
@@ -45,7 +46,7 @@ def _file(manager: BatchManager) -> Path:
 
 
 @pytest.fixture
-def unmigrated(workbench: Workbench) -> Iterator[Workbench]:
+def unmigrated(workbench: Workbench) -> Workbench:
     """A workbench whose database lacks the bookkeeping tables."""
     workbench.sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public; CREATE TABLE t (k int PRIMARY KEY)")
     workbench.pipeline("p", "target: {table: t, key: k, columns: {k: k}}")
@@ -71,17 +72,17 @@ def test_the_last_batch_of_an_empty_database_is_refused(workbench: Workbench, ve
 
 
 @pytest.mark.parametrize("batch", [ID, "last", "6f1c"])
-@pytest.mark.parametrize("verb", {**LOOKS, **OTHERS})
+@pytest.mark.parametrize("verb", IN_BOOKS)
 def test_a_database_without_books_says_how_to_make_them(unmigrated: Workbench, verb: str, batch: str) -> None:
     with unmigrated.manager() as manager, pytest.raises(DatabaseError) as refused:
-        {**LOOKS, **OTHERS}[verb](manager, batch)
+        IN_BOOKS[verb](manager, batch)
     assert refused.value.code == "not-migrated"
     assert "ri db migrate" in str(refused.value)
 
 
 def test_every_public_verb_is_asked_here() -> None:
     verbs = {name for name, _ in inspect.getmembers(BatchManager, inspect.isfunction) if not name.startswith("_")}
-    assert verbs == {*LOOKS, *OTHERS, *WITHOUT_BOOKS}
+    assert verbs == {*IN_BOOKS, *WITHOUT_BOOKS}
 
 
 @pytest.mark.parametrize("words", [["status"], ["status", "last"], ["errors", "last"], ["run", "p", "p.csv"]])

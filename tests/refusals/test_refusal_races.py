@@ -6,6 +6,7 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import psycopg2
 import pytest
@@ -15,7 +16,7 @@ from support.workbench import Workbench, csv_text
 from refusals.refusal_causes import trigger
 from refusals.refusal_runs import Disturbance, kept, prepare, run_keys
 from ri_declarative.engine import run as engine
-from ri_declarative.errors import RiError, StoppedError, UsageError
+from ri_declarative.errors import RiError, SourceFault, StoppedError, UsageError
 from ri_declarative.manager.importing import Import, Watchers
 from ri_declarative.records import BatchStatus, BatchSummary, Record, StopReason
 from ri_declarative.sources.source import SourceInfo
@@ -150,9 +151,10 @@ def overtaken(workbench: Workbench, when: str) -> tuple[BatchSummary, BatchSumma
                 faster.append(str(other.reprocess_batch(parent)))
 
     error: RiError | None = None
+    watchers: dict[str, Any] = {when: overtake}
     with workbench.manager() as manager:
         try:
-            manager.reprocess_batch(parent, **{when: overtake})
+            manager.reprocess_batch(parent, **watchers)
         except StoppedError as stopped:
             error = stopped
         (slower,) = {batch.batch_id for batch in manager.list_batches()} - {parent, *faster}
@@ -257,7 +259,7 @@ class BreaksOff:
 
 
 @pytest.mark.parametrize("after", [10, 13])
-@pytest.mark.parametrize("error", [Broken("later"), engine.SourceFault("source-unreadable", "p.csv: cannot be read")])
+@pytest.mark.parametrize("error", [Broken("later"), SourceFault("source-unreadable", "p.csv: cannot be read")])
 def test_the_writer_s_error_is_told_when_the_source_breaks_off_after_it(
     workbench: Workbench, error: Exception, after: int
 ) -> None:
@@ -273,7 +275,7 @@ def test_the_writer_s_error_is_told_when_the_source_breaks_off_after_it(
     assert kept(workbench) == (0, 0, 0)
 
 
-@pytest.mark.parametrize("error", [Broken("later"), engine.SourceFault("source-unreadable", "p.csv: cannot be read")])
+@pytest.mark.parametrize("error", [Broken("later"), SourceFault("source-unreadable", "p.csv: cannot be read")])
 def test_the_source_s_error_is_told_when_the_writer_met_none(workbench: Workbench, error: Exception) -> None:
     prepare(workbench, size=10)
     with workbench.manager() as manager:
