@@ -34,6 +34,12 @@ def main(args: Sequence[str] | None = None) -> int:
         with contextlib.suppress(OSError):
             print("interrupted", file=sys.stderr)
         return int(getattr(interrupt, "exit_code", 130))
+    except Exception:  # Ctrl-C inside an import comes out as whatever Python made of it there
+        if not interrupted.came:
+            raise
+        with contextlib.suppress(OSError):
+            print("interrupted", file=sys.stderr)
+        return 130
     finally:
         if own_process:  # from here on Ctrl-C ends the process without a word: all is said
             signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -75,7 +75,8 @@ def test_an_empty_array_is_a_complete_batch(bench: Workbench) -> None:
 
 def test_each_bad_record_fails_alone_with_its_place(bench: Workbench) -> None:
     bad = ['{"k": NaN}', '{"k": 2,\n "k": 2}', '{"k": "\\ud800"}', "[3]", '{"k": 4, "address": "Main St"}',
-           '{"k": 5, "city": "x"}', '{"k": 6, "address": {"city": "\\u0000x"}}', "[" * 100_000 + "]" * 100_000]  # fmt: skip
+           '{"k": 5, "city": "x"}', '{"k": 6, "address": {"city": "\\u0000x"}}',
+           "[" * 100_000 + "]" * 100_000]  # fmt: skip
     good = ['{"k": 100}', '{"k": 101, "address": {}}']
     batch = run_file(bench, "a.json", "[\n" + ",\n".join([good[0], *bad, good[1]]) + "]")
     assert bench.sql("SELECT k FROM t ORDER BY k") == [(100,), (101,)]
