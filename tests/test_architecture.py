@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -181,3 +182,15 @@ def test_help_imports_nothing_heavy(arguments: list[str], tmp_path: Path) -> Non
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout
+
+
+def test_no_possessive_quantifier_stands_on_a_group() -> None:
+    """Before Python 3.11.5, and Debian 12 has 3.11.2, they match wrongly (gh-106052)."""
+    wrong = re.compile(r"""[rb]{1,2}f?['"].*\)[*?+]\+""")
+    found = [
+        f"{path.name}:{number}"
+        for path in (Path(__file__).resolve().parents[1] / PACKAGE).rglob("*.py")
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if wrong.search(line)
+    ]
+    assert found == []

@@ -17,7 +17,7 @@ from ri_declarative.records import Problem
 FIELD_CAP = 131_072
 
 _LINE_END = re.compile("\r\n|\n|\r")
-_QUOTED = re.compile(r'"(?:[^"]++|"")*+("?)')
+_QUOTED = re.compile(r'"(?:[^"]++|"")*("?)')
 
 
 class Dialect(NamedTuple):
@@ -122,5 +122,5 @@ def _cells(count: int) -> str:
 
 @cache
 def _well_formed(delimiter: str) -> re.Pattern[str]:
-    cell = f'(?:"(?:[^"]++|"")*+"|[^{re.escape(delimiter)}"\r\n]*+)'
-    return re.compile(f"{cell}(?:{re.escape(delimiter)}{cell})*+(?:\r\n|\r|\n)?")
+    cell = f'(?:"(?:[^"]++|"")*"(?!")|[^{re.escape(delimiter)}"\r\n]*+)'
+    return re.compile(f"{cell}(?:{re.escape(delimiter)}{cell})*(?:\r\n|\r|\n)?")

@@ -19,7 +19,7 @@ from ri_declarative.sources.json_values import RECORD_CAP
 from ri_declarative.words import did_you_mean
 
 _BLANK = re.compile(rb"[ \t\r\n]*+")
-_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*"', re.DOTALL)
 _LOOK_AHEAD_BYTES = 64 * 1024
 _MOST_KEYS = 1000  # of those passed by are kept, to name the nearest
 _KINDS = {"{": "an object", "[": "an array", '"': "a string", "t": "true", "f": "false", "n": "null"}

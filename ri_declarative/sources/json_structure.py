@@ -12,19 +12,21 @@ from __future__ import annotations
 import re
 from enum import Enum
 
+# Possessive quantifiers on single classes only: on groups they match wrongly before Python 3.11.5
+# (gh-106052). The groups need none: their parts begin with different bytes.
 _WS = rb"[ \t\r\n]*+"
-_STRING = rb'"(?:[^"\\]++|\\.)*+"'
+_STRING = rb'"(?:[^"\\]++|\\.)*"'
 _ATOM = rb'(?:%s|[^"{}\[\],: \t\r\n][^"{}\[\],:]*+)%s' % (_STRING, _WS)
 
 _BLANK = re.compile(_WS)
 _ONE_ATOM = re.compile(_ATOM, re.DOTALL)
 # Whole members up to their comma, then what stands before the next bracket. Group 1: a key's
 # colon, group 2: the value after it.
-_MEMBERS = re.compile(rb"(?:%s(?:%s)?+:%s(?:%s)?+,)*+" % (_WS, _ATOM, _WS, _ATOM), re.DOTALL)
-_LAST_MEMBER = re.compile(rb"%s(?:%s(?:(:)%s(%s)?+)?+)?+" % (_WS, _ATOM, _WS, _ATOM), re.DOTALL)
-_ITEMS = re.compile(rb"(?:%s%s,)*+" % (_WS, _ATOM), re.DOTALL)
-_LAST_ITEM = re.compile(rb"%s(%s)?+" % (_WS, _ATOM), re.DOTALL)
-_UNCLOSED = re.compile(rb'"(?:[^"\\]++|\\.)*+\\?', re.DOTALL)
+_MEMBERS = re.compile(rb"(?:%s(?:%s)?:%s(?:%s)?,)*" % (_WS, _ATOM, _WS, _ATOM), re.DOTALL)
+_LAST_MEMBER = re.compile(rb"%s(?:%s(?:(:)%s(%s)?)?)?" % (_WS, _ATOM, _WS, _ATOM), re.DOTALL)
+_ITEMS = re.compile(rb"(?:%s%s,)*" % (_WS, _ATOM), re.DOTALL)
+_LAST_ITEM = re.compile(rb"%s(%s)?" % (_WS, _ATOM), re.DOTALL)
+_UNCLOSED = re.compile(rb'"(?:[^"\\]++|\\.)*\\?', re.DOTALL)
 
 _QUOTE, _COMMA = b'",'
 _OPEN_OBJECT, _OPEN_ARRAY = b"{["

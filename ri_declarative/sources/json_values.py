@@ -31,7 +31,7 @@ UNREADABLE = (ValueError, RecursionError, ArithmeticError)
 
 decode = msgspec.json.Decoder(float_hook=Decimal).decode
 
-_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"')
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*"')
 _ESCAPE = re.compile(rb"\\(?:u([0-9a-fA-F]{4})|.)", re.DOTALL)
 _AT_BYTE = re.compile(r" \(byte (\d+)\)$")
 _KINDS = {dict: "an object", list: "an array", str: "a string", int: "a number", Decimal: "a number", bool: "a boolean"}
