@@ -19,7 +19,7 @@ def write_repairable(batch: BatchSummary, items: Callable[[], Iterable[Item]], s
     """Write the items in the source's own columns, order and delimiter; how many. `items` is called twice."""
     header = dict.fromkeys(batch.source_info.get("header") or ())
     for item in items():
-        if not isinstance(item.source_data, str):
+        if not isinstance(item.source_data, str) and not _has_no_columns(item.source_data):
             header |= dict.fromkeys(item.source_data)
     written = 0
 
@@ -37,11 +37,18 @@ def write_repairable(batch: BatchSummary, items: Callable[[], Iterable[Item]], s
 def _row(item: Item, *, textual: bool) -> FailedRow:
     code = item.problems[0].code if item.problems else ""
     error = item.error_message or ""
-    if isinstance(item.source_data, str):
-        text = printable(with_visible_bytes(item.source_data[:_SHOWN_OF_RAW]))
-        cut = "…" if len(item.source_data) > _SHOWN_OF_RAW else ""
+    record = item.source_data
+    if isinstance(record, str) or _has_no_columns(record):
+        raw = record if isinstance(record, str) else to_cell(record)
+        text = printable(with_visible_bytes(raw[:_SHOWN_OF_RAW]))
+        cut = "…" if len(raw) > _SHOWN_OF_RAW else ""
         return FailedRow(None, item.item_id, code, f"{error}; the line reads: {text}{cut}")
-    return FailedRow(_cells(item.source_data, textual=textual), item.item_id, code, error)
+    return FailedRow(_cells(record, textual=textual), item.item_id, code, error)
+
+
+def _has_no_columns(record: Mapping[str, Any]) -> bool:
+    """Whether a key is empty, as JSON allows: no header can be."""
+    return "" in record
 
 
 def _cells(record: Mapping[str, Any], *, textual: bool) -> Mapping[str, str]:

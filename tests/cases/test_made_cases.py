@@ -120,3 +120,20 @@ def test_hundreds_of_columns_of_a_wide_table_are_written(workbench: Workbench, m
     assert workbench.run("p", text).unchanged_items == 1
     assert workbench.run("p", text.replace(",1", ",2")).updated_items == 1
     assert workbench.sql(f"SELECT c0, c1, c{mapped - 1}, c{mapped} FROM t") == [(1, 2, 2, None)]
+
+
+def test_a_record_with_an_empty_key_does_not_block_the_repair_of_others(workbench: Workbench) -> None:
+    workbench.sql("CREATE TABLE t (k int PRIMARY KEY)")
+    workbench.pipeline("p", "source: {unknown_fields: ignore}\ntarget: {table: t, key: k, columns: {k: k}}\n")
+    batch = workbench.run("p", '{"k": "x", "": 1}\n{"k": "y"}\n', ending="jsonl")
+    failed = workbench.root / "failed.csv"
+    with workbench.manager() as manager:
+        with failed.open("w", encoding="utf-8", newline="") as stream:
+            assert manager.export_failed(batch.batch_id, stream) == 2
+        lines = failed.read_text(encoding="utf-8").splitlines()
+        failed.write_text("\n".join([lines[0], lines[1], lines[2].replace('"y"', '"7"')]) + "\n", encoding="utf-8")
+        again = manager.reprocess_batch(batch.batch_id, corrections=failed)
+        assert again is not None
+        summary = manager.get_batch_summary(again)
+    assert (summary.completed_items, summary.failed_items) == (1, 1)
+    assert workbench.sql("SELECT k FROM t") == [(7,)]
