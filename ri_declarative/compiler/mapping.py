@@ -28,6 +28,7 @@ from ri_declarative.database.plan import (
     Staged,
     TargetColumn,
     UpsertPlan,
+    may_update,
 )
 from ri_declarative.errors import Diagnostic, Severity
 from ri_declarative.spec.models import ColumnSpec
@@ -77,6 +78,8 @@ class _Mapper:
         self._stage: list[str] = []
         self._lookups: list[Lookup] = []
         self._self_lookup = False
+        target = pipeline.spec.target
+        self._may_update = may_update(target.on_conflict, target.on_duplicate)
         self._role = str(connection.exec_driver_sql("SELECT current_user").scalar_one())
 
     def run(self) -> Mapping:
@@ -208,11 +211,6 @@ class _Mapper:
         yield "INSERT", self._relation.can_insert
         if self._may_update:
             yield "UPDATE", self._relation.can_update
-
-    @property
-    def _may_update(self) -> bool:
-        target = self._pipeline.spec.target
-        return target.on_conflict == "update" or target.on_duplicate == "last"
 
     def _check_privileges(self, column: Column, spec: ColumnSpec) -> None:
         updates = self._may_update and spec.on_update != "keep" and self._relation.can_update

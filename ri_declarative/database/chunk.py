@@ -117,15 +117,14 @@ class ChunkWriter:
             raise error
 
     def _write_waves(self, cursor: Cursor, waves: int, groups: list[list[int]]) -> list[Written] | None:
-        """None when some row is neither same nor written, or a trigger rewrote a key: the walk tells which."""
+        """None when some row is neither same nor written: the walk tries it again."""
         results: list[Written] = []
         for wave in range(waves):
             cursor.execute(self._upsert.set_statement(wave))
             rows = cursor.fetchall()
-            inserted = sum(1 for n, state, _ in rows if n >= 0 and state == "i")
-            if any(state == ("x" if n >= 0 else "") or (n < 0 and int(state) != inserted) for n, state, _ in rows):
+            if any(state == State.LOST.value for _, state, _ in rows):
                 return None
-            done = [self._result(n, state, target_id) for n, state, target_id in rows if n >= 0]
+            done = [self._result(n, state, target_id) for n, state, target_id in rows]
             results += done
             if wave + 1 < waves:
                 self._mark_own(cursor, groups, {row.n for row in done if row.action is not None})

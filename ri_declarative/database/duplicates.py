@@ -85,7 +85,7 @@ class Duplicates:
         """Groups of two or more; a key that the server cannot read removes its row."""
         cursor.execute("SAVEPOINT ri_keys")
         try:
-            groups = self._groups(cursor, numbers)
+            groups = self._groups(cursor)
         except psycopg2.Error as error:
             if fault_of(error.pgcode) is not Fault.RECORD:
                 raise
@@ -95,18 +95,17 @@ class Duplicates:
         cursor.execute("RELEASE SAVEPOINT ri_keys")
         return groups
 
-    def _groups(self, cursor: Cursor, numbers: list[int]) -> list[list[int]]:
+    def _groups(self, cursor: Cursor, only: list[int] | None = None) -> list[list[int]]:
+        """Equal keys among the rows numbered `only`, or among all that are staged."""
         keys = SQL(", ").join(self._upsert.key_names())
+        chosen = SQL("") if only is None else SQL(" WHERE s.n = ANY ({})").format(numbers_array(only))
         cursor.execute(
             SQL(
                 "SELECT pg_catalog.array_agg(k.n) FROM ({}) AS k WHERE ({}) IS NOT NULL "
                 "GROUP BY {} HAVING pg_catalog.count(*) > 1"
-            ).format(self._keys(numbers), SQL("ROW({})").format(keys), keys)
+            ).format(self._upsert.keys_statement() + chosen, SQL("ROW({})").format(keys), keys)
         )
         return sorted(sorted(numbers) for (numbers,) in cursor.fetchall())
-
-    def _keys(self, numbers: list[int]) -> Composed:
-        return SQL("{} WHERE s.n = ANY ({})").format(self._upsert.keys_statement(), numbers_array(numbers))
 
     def _remove_unreadable(self, cursor: Cursor, numbers: list[int], found: SortedOut) -> None:
         """Halve until the rows are alone whose key the server cannot cast; they are few, or all."""
@@ -133,7 +132,7 @@ class Duplicates:
         self, cursor: Cursor, groups: list[list[int]], lines: Mapping[int, int | None], found: SortedOut
     ) -> None:
         found.hashes = self._hashes(cursor)
-        met = self._met(cursor)
+        met = self._met(cursor, found.hashes)
         if self._plan.on_conflict != "update":
             own = [n for n, items in met.items() if any(item.completed for item in items)]
             cursor.execute(SQL("UPDATE {} SET own = true WHERE n = ANY ({})").format(STAGE, numbers_array(own)))
@@ -141,10 +140,6 @@ class Duplicates:
             self._remove_later(groups, met, lines, found)
 
     def _hashes(self, cursor: Cursor) -> dict[int, str]:
-        cursor.execute(SQL("SELECT n, key_hash FROM ({}) AS h WHERE key_hash IS NOT NULL").format(self._hashed()))
-        return dict(cursor.fetchall())
-
-    def _hashed(self) -> Composed:
         """128 bits that agree with the key's equality; the text's where the type has no hash of its own."""
         if self._plan.hashed_key:
             parts = [
@@ -157,24 +152,30 @@ class Duplicates:
                 SQL("pg_catalog.quote_literal(CAST(k.{} AS text))").format(name) for name in self._upsert.key_names()
             ]
         keys = SQL(", ").join(SQL("k.{}").format(name) for name in self._upsert.key_names())
-        return SQL(
-            "SELECT k.n, CASE WHEN ROW({}) IS NOT NULL "
-            "THEN pg_catalog.md5(pg_catalog.concat_ws(',', {})) END AS key_hash "
-            "FROM ({}) AS k"
-        ).format(keys, SQL(", ").join(parts), self._upsert.keys_statement())
+        cursor.execute(
+            SQL(
+                "SELECT k.n, pg_catalog.md5(pg_catalog.concat_ws(',', {})) FROM ({}) AS k WHERE ROW({}) IS NOT NULL"
+            ).format(SQL(", ").join(parts), self._upsert.keys_statement(), keys)
+        )
+        return dict(cursor.fetchall())
 
-    def _met(self, cursor: Cursor) -> dict[int, list[Met]]:
+    def _met(self, cursor: Cursor, hashes: Mapping[int, str]) -> dict[int, list[Met]]:
         """Number → the items of this lineage with its key, in file order."""
         cursor.execute(
             SQL(
-                "SELECT h.n, i.item_index, i.source_line, i.status = 'completed' FROM ({}) AS h JOIN {} AS i "
-                "ON i.key_hash = h.key_hash AND i.batch_id = ANY ({}) WHERE {} ORDER BY h.n, i.item_index"
-            ).format(self._hashed(), self._items, _uuids(self._lineage.batch_ids), self._is_newest())
+                "SELECT i.key_hash, i.item_index, i.source_line, i.status = 'completed' FROM {} AS i "
+                "WHERE i.key_hash = ANY ({}) AND i.batch_id = ANY ({}) AND {} ORDER BY i.item_index"
+            ).format(
+                self._items,
+                SQL("CAST({} AS text[])").format(Literal([*hashes.values()])),
+                _uuids(self._lineage.batch_ids),
+                self._is_newest(),
+            )
         )
-        met: dict[int, list[Met]] = {}
-        for n, *item in cursor.fetchall():
-            met.setdefault(n, []).append(Met(*item))
-        return met
+        items: dict[str, list[Met]] = {}
+        for key_hash, *item in cursor.fetchall():
+            items.setdefault(key_hash, []).append(Met(*item))
+        return {n: items[key_hash] for n, key_hash in hashes.items() if key_hash in items}
 
     def _remove_later(
         self,

@@ -83,6 +83,11 @@ class Refusal(NamedTuple):
     details: Mapping[str, str]
 
 
+def may_update(on_conflict: str, on_duplicate: str) -> bool:
+    """Whether a row that exists can ever be changed: one of an earlier batch, or one of this batch by `last`."""
+    return on_conflict == "update" or on_duplicate == "last"
+
+
 @dataclass(frozen=True)
 class UpsertPlan:
     """All that decides the SQL; `row_by_row` names why set-based writing would not be equal, if so."""

@@ -17,6 +17,8 @@ from ri_declarative.database.catalogue import Check, ForeignKey
 from ri_declarative.database.plan import LookedUp, Refusal, UpsertPlan
 
 Prediction = tuple[Composable, Refusal]
+# The table's own rules are asked of rows that are written, not of those that stay as they are.
+_WRITTEN = SQL("NOT (q.same OR q.existing)")
 
 
 class Predictions:
@@ -94,7 +96,7 @@ class Predictions:
             return []
         return [
             (
-                SQL("NOT (q.same OR q.existing) AND {} IS NULL").format(self._value[c.column.name]),
+                SQL("{} AND {} IS NULL").format(_WRITTEN, self._value[c.column.name]),
                 Refusal(
                     "db.not_null",
                     c.field,
@@ -119,7 +121,7 @@ class Predictions:
         label = self._plan.relation.label
         return [
             (
-                SQL("NOT (q.same OR q.existing) AND {} IS FALSE").format(Identifier("c", f"c{k}")),
+                SQL("{} AND {} IS FALSE").format(_WRITTEN, Identifier("c", f"c{k}")),
                 Refusal(
                     "db.check",
                     self._plan.by_name[check.columns[0]].field if len(check.columns) == 1 else None,
@@ -171,7 +173,7 @@ class Predictions:
             details = {"sqlstate": "23503", "constraint": key.name, "column": ", ".join(key.columns)}
             field = self._plan.by_name[key.columns[0]].field if len(key.columns) == 1 else None
             message = f"has no partner in {key.schema}.{key.table} ({', '.join(key.foreign_columns)})"
-            condition = SQL(" AND ").join([SQL("NOT (q.same OR q.existing)"), *present, missing])
+            condition = SQL(" AND ").join([_WRITTEN, *present, missing])
             found.append((condition, Refusal("db.foreign_key", field, message, details)))
         return found
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
 
 from psycopg2.sql import SQL, Composable, Composed, Identifier, Literal
 
@@ -27,6 +26,7 @@ from ri_declarative.database.plan import (
     Staged,
     TargetColumn,
     UpsertPlan,
+    may_update,
 )
 from ri_declarative.database.predictions import Predictions
 from ri_declarative.records import ITEM_PREFIX
@@ -68,16 +68,14 @@ class Upsert:
     # ── statements ───────────────────────────────────────────────────────────────────────────
 
     def set_statement(self, wave: int) -> Composed:
-        """Writes all staged rows of `wave`. Gives n, state, target id; the row n = -1 counts the inserts."""
+        """Writes all staged rows of `wave`. Gives n, state, target id. No trigger may rewrite the key on the way."""
         source = SQL("(SELECT * FROM {} WHERE wave = {})").format(STAGE, Literal(wave))
         names = self._names_in_m()
         matches = SQL(" AND ").join(
             SQL("i.{} = {}").format(alias, names[name])
             for name, alias in zip(self.plan.key, self.key_names(), strict=True)
         )
-        return SQL("{}\nUNION ALL SELECT -1, CAST((SELECT pg_catalog.count(*) FROM i) AS text), NULL").format(
-            self._statement(source, matches)
-        )
+        return self._statement(source, matches)
 
     def row_statement(self, source: Composable) -> Composed:
         """Writes the one row of `source`: what was inserted is its own, whatever a trigger made of the key."""
@@ -89,7 +87,7 @@ class Upsert:
         `row` names the record that `source` is made of. Without ON CONFLICT DO UPDATE, where the
         pipeline forbids one, a clash is raised as 23505.
         """
-        sets = [self._rescued(c, row) for c in self._written_on_update]
+        sets = [self._rescued(c, row) for c in self.plan.columns if c.on_update != "keep"]
         update = SQL("\nON CONFLICT ({}) DO UPDATE SET {}").format(_names(self.plan.key), SQL(", ").join(sets))
         return SQL(
             "WITH m AS MATERIALIZED ({classified})\n"
@@ -99,7 +97,7 @@ class Upsert:
             target=self._target,
             columns=_names(c.column.name for c in self.plan.columns),
             values=self._values_of_m(),
-            update=update if self.plan.on_conflict == "update" and sets else SQL(""),
+            update=update if self.plan.on_conflict == "update" else SQL(""),
             identity=self._identity("t"),
         )
 
@@ -138,6 +136,7 @@ class Upsert:
     # ── m: classify ──────────────────────────────────────────────────────────────────────────
 
     def _statement(self, source: Composable, matches: Composable) -> Composed:
+        updates = may_update(self.plan.on_conflict, self.plan.on_duplicate)
         return SQL(
             "WITH m AS MATERIALIZED ({classified}){update},\ni AS ({insert})\n"
             "SELECT m.n, CASE WHEN m.refused IS NOT NULL THEN 'r' || m.refused WHEN m.existing THEN 'e' "
@@ -146,11 +145,11 @@ class Upsert:
             "FROM m {join_update}LEFT JOIN i ON NOT m.found AND {matches}"
         ).format(
             classified=self._classify(source),
-            update=SQL(",\nu AS ({})").format(self._update()) if self._updates else SQL(""),
+            update=SQL(",\nu AS ({})").format(self._update()) if updates else SQL(""),
             insert=self._insert(),
-            updated=SQL("u.n IS NOT NULL") if self._updates else SQL("false"),
-            updated_id=SQL("u.ri_id, ") if self._updates else SQL(""),
-            join_update=SQL("LEFT JOIN u ON u.n = m.n ") if self._updates else SQL(""),
+            updated=SQL("u.n IS NOT NULL") if updates else SQL("false"),
+            updated_id=SQL("u.ri_id, ") if updates else SQL(""),
+            join_update=SQL("LEFT JOIN u ON u.n = m.n ") if updates else SQL(""),
             matches=matches,
         )
 
@@ -235,7 +234,7 @@ class Upsert:
             for k, c in enumerate(self.plan.columns)
             if self._is_compared(c)
         ]
-        return SQL("({})").format(SQL(" AND ").join(pairs)) if pairs else Composed([SQL("true")])
+        return SQL("({})").format(SQL(" AND ").join(pairs))  # the key is always among them
 
     def _is_compared(self, column: TargetColumn) -> bool:
         return column.on_update != "keep" and not isinstance(column.source, RunFact)
@@ -285,16 +284,6 @@ class Upsert:
         return SQL("{} IS NOT NULL").format(Identifier(row, source.mark))
 
     # ── u and i: write ───────────────────────────────────────────────────────────────────────
-
-    @cached_property
-    def _written_on_update(self) -> tuple[TargetColumn, ...]:
-        return tuple(c for c in self.plan.columns if c.on_update != "keep")
-
-    @property
-    def _updates(self) -> bool:
-        """Whether an existing row can ever be changed: of an earlier batch, or of this one by `last`."""
-        allowed = self.plan.on_conflict == "update" or self.plan.on_duplicate == "last"
-        return allowed and any(self._is_compared(c) for c in self.plan.columns)
 
     def _update(self) -> Composed:
         return SQL(
