@@ -271,16 +271,18 @@ class _Mapper:
     def _row_by_row(self, key: tuple[str, ...], mapped: set[str]) -> str | None:
         """Why set-based writing might differ from records applied one at a time; None: it does not."""
         relation = self._relation
+        # What the table computes from mapped columns changes with them.
+        written = mapped | {c.name for c in relation.columns.values() if c.generated and not c.default_sql}
         if relation.kind == "v":
             return "the target is a view: the constraints of its table are out of sight"
         if self._self_lookup:
             return "a look-up reads the target itself"
         if relation.write_trigger:
             return "a trigger runs on INSERT or UPDATE: it may look at other rows"
-        own = next((fk.name for fk in relation.foreign_keys if fk.self_reference and mapped & set(fk.columns)), None)
+        own = next((fk.name for fk in relation.foreign_keys if fk.self_reference and written & set(fk.columns)), None)
         if own:
             return f'foreign key "{own}" points at the target itself'
-        other = next((i.name for i in relation.indexes if _could_clash(i, key, mapped)), None)
+        other = next((i.name for i in relation.indexes if _could_clash(i, key, written)), None)
         return f'two records could meet in "{other}"' if other else None
 
     def _find(self, code: str, message: str, column: str, *keys: str, severity: Severity = Severity.ERROR) -> None:
@@ -291,11 +293,11 @@ class _Mapper:
         self._found.findings.append(Diagnostic(self._pipeline.at(*path), code, message, severity))
 
 
-def _could_clash(index: Index, key: tuple[str, ...], mapped: set[str]) -> bool:
+def _could_clash(index: Index, key: tuple[str, ...], written: set[str]) -> bool:
     """Whether two records with different keys could meet in this unique or exclusion index."""
     if index.backs_a_key and set(key) <= set(index.columns):
         return False
-    return index.expression or bool(mapped & set(index.columns))
+    return index.expression or bool(written & set(index.columns))
 
 
 def _unfit(index: Index) -> str:
@@ -305,5 +307,6 @@ def _unfit(index: Index) -> str:
         (not index.immediate, "deferrable"),
         (not index.valid, "invalid"),
         (not index.is_unique, "not unique"),
+        (index.of_partition, "of one partition only"),
     )
     return f' ("{index.name}" is {" and ".join(word for unfit, word in reasons if unfit)})'

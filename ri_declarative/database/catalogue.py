@@ -52,6 +52,7 @@ class Index:
     """A unique or exclusion index."""
 
     name: str
+    of_partition: bool  # of one partition only: two records may meet in it, but it backs no key
     is_primary: bool
     is_unique: bool
     valid: bool
@@ -63,7 +64,8 @@ class Index:
     @property
     def backs_a_key(self) -> bool:
         """Fit to find a row by: valid, unique, immediate, neither partial nor over an expression."""
-        return self.is_unique and self.valid and self.immediate and not self.partial and not self.expression
+        whole = not (self.partial or self.expression or self.of_partition)
+        return self.is_unique and self.valid and self.immediate and whole
 
 
 @dataclass(frozen=True)

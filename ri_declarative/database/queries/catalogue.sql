@@ -89,8 +89,9 @@ LEFT JOIN pg_catalog.pg_namespace etn ON etn.oid = et.typnamespace
 ORDER BY b.attnum;
 
 -- name: indexes
--- The unique and exclusion indexes of a table.
-SELECT ic.relname AS name, i.indisprimary AS is_primary, i.indisunique AS is_unique,
+-- The unique and exclusion indexes of a table, and those that only one of its partitions has.
+SELECT ic.relname AS name, i.indrelid <> :oid AS of_partition,
+       i.indisprimary AND i.indrelid = :oid AS is_primary, i.indisunique AS is_unique,
        i.indisvalid AND i.indisready AND i.indislive AS valid,
        i.indpred IS NOT NULL AS partial, i.indexprs IS NOT NULL AS expression, i.indimmediate AS immediate,
        (SELECT pg_catalog.array_agg(a.attname ORDER BY k.place)
@@ -99,7 +100,10 @@ SELECT ic.relname AS name, i.indisprimary AS is_primary, i.indisunique AS is_uni
         WHERE k.place <= i.indnkeyatts)::text[] AS columns
 FROM pg_catalog.pg_index i
 JOIN pg_catalog.pg_class ic ON ic.oid = i.indexrelid
-WHERE i.indrelid = :oid AND (i.indisunique OR i.indisexclusion)
+WHERE (i.indisunique OR i.indisexclusion)
+  AND (i.indrelid = :oid
+       OR i.indrelid IN (SELECT p.relid FROM pg_catalog.pg_partition_tree(:oid) p)
+          AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits h WHERE h.inhrelid = i.indexrelid))
 ORDER BY ic.relname;
 
 -- name: constraints
