@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TextIO
 
 from ri_declarative.database.jsonb import printable
-from ri_declarative.manager.items_source import TEXTUAL_FORMATS
 from ri_declarative.records import BatchSummary, Item
 from ri_declarative.sources.encodings import with_visible_bytes
+from ri_declarative.sources.open import is_textual
 from ri_declarative.sources.repair import DELIMITERS, FailedRow, to_cell, write_failed
 
 # Characters of an unreadable record: enough to repair it by hand; a JSON element may have millions.
@@ -27,7 +27,7 @@ def write_repairable(batch: BatchSummary, items: Callable[[], Iterable[Item]], s
         nonlocal written
         for item in items():
             written += 1
-            yield _row(item, textual=batch.source_info.get("format") in TEXTUAL_FORMATS)
+            yield _row(item, textual=is_textual(batch.source_info.get("format", "")))
 
     own = batch.source_info.get("delimiter")
     write_failed(stream, list(header), rows(), delimiter=own if own in DELIMITERS else ",")

@@ -8,10 +8,9 @@ from typing import Any, Self
 
 from ri_declarative.errors import UsageError
 from ri_declarative.records import ITEM_PREFIX, BatchSummary, Item, Record
+from ri_declarative.sources.open import is_textual
 from ri_declarative.sources.repair import ABSENT, Repair, from_cell
 from ri_declarative.sources.source import SourceInfo
-
-TEXTUAL_FORMATS = frozenset(("csv", "tsv"))
 
 
 class ItemsSource:
@@ -32,7 +31,7 @@ class ItemsSource:
             header=tuple(header) if header else None,
             delimiter=facts.get("delimiter"),
         )
-        self.textual = self.info.format in TEXTUAL_FORMATS
+        self.textual = is_textual(self.info.format)
         self.repaired = 0
         self._items = items
         self._repairs = repairs

@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Generator, Iterator, Sequence
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from ri_declarative.errors import SourceError
 from ri_declarative.records import Problem, Record
@@ -39,7 +38,7 @@ class _Next(NamedTuple):
     line: int
 
 
-class DelimitedSource:
+class DelimitedReader:
     """Records of a CSV or TSV file, in order, once. SourceError when its header cannot be read."""
 
     textual = True
@@ -65,28 +64,6 @@ class DelimitedSource:
             header=self._header,
             delimiter=delimiter,
         )
-
-    @property
-    def bytes_read(self) -> int:
-        """Bytes taken so far, up to one block ahead of the records."""
-        return self._stream.bytes_read
-
-    @property
-    def sha256(self) -> str | None:
-        """Hex digest of the raw bytes, None until iteration has ended."""
-        return self._stream.sha256
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._stream.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __iter__(self) -> Iterator[Record]:
         place: _Next | None = _Next(0, self._body)

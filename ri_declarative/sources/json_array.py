@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-from ri_declarative.errors import SourceError, SourceFault
+from ri_declarative.errors import SourceError
 from ri_declarative.records import Record
 from ri_declarative.sources.bytestream import ByteStream
 from ri_declarative.sources.json_document import Way, Window
@@ -37,10 +36,10 @@ from ri_declarative.sources.source import ReadOptions
 _GUESS_BYTES = 64 * 1024
 
 
-class JsonSource:
+class JsonReader:
     """Records of a JSON document, in order, once. Values keep their JSON types.
 
-    SourceError when the way to the array, or the first record, cannot be read.
+    SourceFault when the way to the array, or the first record, cannot be read.
     """
 
     textual = False
@@ -51,34 +50,9 @@ class JsonSource:
         window = Window(stream, skip=skip)
         if not window.mark():
             raise SourceError("source-empty", f"{stream.name}: the file is empty")
-        try:
-            records = _records(window, Way(window, options.records), record_cap)
-            first = next(records, None)
-        except SourceFault as error:  # nothing has begun yet that could be stopped
-            raise SourceError(error.code, error.message, hint=error.hint) from error
+        records = _records(window, Way(window, options.records), record_cap)
+        first = next(records, None)  # so that a document without its array is refused before a batch is made
         self._records = chain(() if first is None else (first,), records)
-
-    @property
-    def bytes_read(self) -> int:
-        """Bytes taken so far, up to one block ahead of the records."""
-        return self._stream.bytes_read
-
-    @property
-    def sha256(self) -> str | None:
-        """Hex digest of the raw bytes, None until iteration has ended."""
-        return self._stream.sha256
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._stream.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __iter__(self) -> Iterator[Record]:
         return self._records

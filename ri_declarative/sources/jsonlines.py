@@ -6,8 +6,7 @@ A blank line is no record. What a line may hold, and why one is refused: json_va
 from __future__ import annotations
 
 from collections.abc import Iterator
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from ri_declarative.records import Record
 from ri_declarative.sources.bytestream import ByteStream
@@ -26,7 +25,7 @@ from ri_declarative.sources.json_values import (
 from ri_declarative.sources.source import ReadOptions
 
 
-class JsonLinesSource:
+class JsonLinesReader:
     """Records of a JSON Lines file, in order, once. Values keep their JSON types."""
 
     textual = False
@@ -35,28 +34,6 @@ class JsonLinesSource:
         self.info, self._skip = open_json(stream, options, what="JSON Lines are")
         self._stream = stream
         self._line_cap = line_cap
-
-    @property
-    def bytes_read(self) -> int:
-        """Bytes taken so far, up to one block ahead of the records."""
-        return self._stream.bytes_read
-
-    @property
-    def sha256(self) -> str | None:
-        """Hex digest of the raw bytes, None until iteration has ended."""
-        return self._stream.sha256
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._stream.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __iter__(self) -> Iterator[Record]:
         index = 0

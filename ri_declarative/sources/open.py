@@ -1,6 +1,6 @@
 """A path to a Source: the format by name or ending, and the one table of formats.
 
-A new format: one module with a class like `DelimitedSource`, one line in `READERS`, its endings
+A new format: one module with a class like `DelimitedReader`, one line in `READERS`, its endings
 in `ENDINGS`, and a test file of the same name.
 """
 
@@ -8,25 +8,78 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from types import TracebackType
+from typing import BinaryIO, Protocol, Self
 
-from ri_declarative.errors import SourceError, StoppedError
+from ri_declarative.errors import SourceError, SourceFault
+from ri_declarative.records import Record
 from ri_declarative.sources.bytestream import ByteStream
-from ri_declarative.sources.delimited import DelimitedSource
-from ri_declarative.sources.json_array import JsonSource
-from ri_declarative.sources.jsonlines import JsonLinesSource
-from ri_declarative.sources.source import ReadOptions, Source
+from ri_declarative.sources.delimited import DelimitedReader
+from ri_declarative.sources.json_array import JsonReader
+from ri_declarative.sources.jsonlines import JsonLinesReader
+from ri_declarative.sources.source import ReadOptions, Source, SourceInfo
 from ri_declarative.words import did_you_mean
 
-READERS: dict[str, Callable[[ByteStream, ReadOptions], Source]] = {
-    "csv": DelimitedSource,
-    "tsv": DelimitedSource,
-    "json": JsonSource,
-    "jsonl": JsonLinesSource,
+
+class Reader(Protocol):
+    """One format: bytes → Records. Made for one stream, read once."""
+
+    textual: bool
+    info: SourceInfo
+
+    def __init__(self, stream: ByteStream, options: ReadOptions) -> None: ...
+
+    def __iter__(self) -> Iterator[Record]: ...
+
+
+READERS: Mapping[str, type[Reader]] = {
+    "csv": DelimitedReader,
+    "tsv": DelimitedReader,
+    "json": JsonReader,
+    "jsonl": JsonLinesReader,
 }
 ENDINGS = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+
+
+class FileSource:
+    """A reader and the stream it reads: satisfies `Source`."""
+
+    def __init__(self, stream: ByteStream, reader: Reader) -> None:
+        self.info, self.textual = reader.info, reader.textual
+        self._stream = stream
+        self._reader = reader
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes taken so far, up to one block ahead of the records."""
+        return self._stream.bytes_read
+
+    @property
+    def sha256(self) -> str | None:
+        """Hex digest of the raw bytes, None until iteration has ended."""
+        return self._stream.sha256
+
+    def __iter__(self) -> Iterator[Record]:
+        return iter(self._reader)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._stream.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def is_textual(format: str) -> bool:  # noqa: A002 - the pipeline language's word
+    """Whether every value of a format is text; False for one that no reader has, like items of an application."""
+    return format in READERS and READERS[format].textual
 
 
 def open_source(
@@ -51,13 +104,18 @@ def open_source(
         stream = _open_file(Path(path))
     try:
         _check_records(options, name=stream.name)
-        return READERS[options.format](stream, options)
-    except StoppedError as error:  # nothing has begun yet that could be stopped
-        stream.close()
-        raise SourceError("source-unreadable", error.message, hint=error.hint) from error
+        return source_over(stream, lambda opened: READERS[options.format](opened, options))
     except BaseException:
         stream.close()
         raise
+
+
+def source_over(stream: ByteStream, make: Callable[[ByteStream], Reader]) -> FileSource:
+    """The stream's records by the reader that `make` makes. SourceError when that one cannot begin."""
+    try:
+        return FileSource(stream, make(stream))
+    except SourceFault as fault:  # nothing has begun yet that could be stopped
+        raise SourceError(fault.code, fault.message, hint=fault.hint) from fault
 
 
 def _check_records(options: ReadOptions, *, name: str) -> None:

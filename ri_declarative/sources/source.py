@@ -1,7 +1,7 @@
 """What every source is: an iterable of Records that knows what it reads and how far it is.
 
-Knows no format. A new format is one module with one class that satisfies `Source`, and one
-line in `open.READERS`.
+Knows no format. A new format is one module with one class that satisfies `open.Reader`, and
+one line in `open.READERS`.
 """
 
 from __future__ import annotations

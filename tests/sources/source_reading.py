@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from ri_declarative.records import Record
 from ri_declarative.sources.bytestream import BLOCK_BYTES, ByteStream
-from ri_declarative.sources.delimited import DelimitedSource
-from ri_declarative.sources.json_array import JsonSource
-from ri_declarative.sources.jsonlines import JsonLinesSource
+from ri_declarative.sources.delimited import DelimitedReader
+from ri_declarative.sources.json_array import JsonReader
+from ri_declarative.sources.jsonlines import JsonLinesReader
+from ri_declarative.sources.open import FileSource, source_over
 from ri_declarative.sources.source import ReadOptions
 
 
@@ -20,9 +21,9 @@ def csv_source(
     encoding: str | None = None,
     delimiter: str | None = None,
     block_bytes: int = BLOCK_BYTES,
-) -> DelimitedSource:
+) -> FileSource:
     stream = ByteStream(io.BytesIO(data), "people.csv", block_bytes=block_bytes)
-    return DelimitedSource(stream, ReadOptions(format, encoding, delimiter))
+    return source_over(stream, lambda opened: DelimitedReader(opened, ReadOptions(format, encoding, delimiter)))
 
 
 def read_csv(data: bytes, *, encoding: str | None = None, block_bytes: int = BLOCK_BYTES) -> list[Record]:
@@ -31,7 +32,7 @@ def read_csv(data: bytes, *, encoding: str | None = None, block_bytes: int = BLO
 
 def read_jsonl(data: bytes, *, block_bytes: int = BLOCK_BYTES, line_cap: int = 16 * 1024 * 1024) -> list[Record]:
     stream = ByteStream(io.BytesIO(data), "people.jsonl", block_bytes=block_bytes)
-    return list(JsonLinesSource(stream, ReadOptions("jsonl"), line_cap=line_cap))
+    return list(JsonLinesReader(stream, ReadOptions("jsonl"), line_cap=line_cap))
 
 
 def json_source(
@@ -41,10 +42,10 @@ def json_source(
     encoding: str | None = None,
     block_bytes: int = BLOCK_BYTES,
     record_cap: int = 16 * 1024 * 1024,
-) -> JsonSource:
+) -> FileSource:
     stream = ByteStream(io.BytesIO(data), "people.json", block_bytes=block_bytes)
     options = ReadOptions("json", encoding, records=tuple(records))
-    return JsonSource(stream, options, record_cap=record_cap)
+    return source_over(stream, lambda opened: JsonReader(opened, options, record_cap=record_cap))
 
 
 def read_json(

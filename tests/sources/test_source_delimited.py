@@ -161,7 +161,7 @@ def test_a_line_beyond_the_cap_fails_alone_and_fills_no_memory(monkeypatch):
     monkeypatch.setattr("ri_declarative.sources.lines.KEPT_OF_LONG_LINE", 20)
     data = b"a,b\n1,2\n3," + b"x" * 1000 + b"\r\n" + b"5,6\n" * 50 + b"\xe9,7\n"
     source = csv_source(data, block_bytes=64)
-    source._window._line_cap = 100
+    source._reader._window._line_cap = 100
     records = list(source)
     assert [codes(r) for r in records] == [[], ["source.too_long"], *[[]] * 50, ["source.encoding"]]
     assert len(records[1].source_data) == 20
@@ -293,7 +293,7 @@ def test_files_made_to_be_slow_are_read_in_linear_time():
 
 def test_a_record_that_never_ends_fills_no_memory():
     source = csv_source(b"a,b\n" + b'x","y\n' * 20_000 + b"1,2\n", block_bytes=4096)
-    source._window._record_cap = 10_000
+    source._reader._window._record_cap = 10_000
     records = list(source)
     assert records[-1].source_data == {"a": "1", "b": "2"}
     assert max(len(r.source_data) for r in records) < 20_000
