@@ -9,7 +9,6 @@
         ├── PassingFault         3   deadlock, serialization, timeout: the chunk may be tried again
         ├── SourceFault          3   the source broke off or changed while it was read
         └── LostOwnership        3   another runner owns the batch now
-
 Imports nothing of ours.
 """
 

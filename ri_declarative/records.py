@@ -5,7 +5,7 @@ Imports nothing of ours, so that every layer can share it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -40,6 +40,7 @@ class StopReason(StrEnum):
     INTERRUPTED = "interrupted"
     DATABASE = "database"
     SOURCE = "source"
+    HOOK = "hook"
     ERROR = "error"
 
 
@@ -80,7 +81,19 @@ class Outcome(NamedTuple):
     problems: tuple[Problem, ...] = ()  # failed and skipped: at least one
     target_id: str | None = None  # primary key as text; composite: JSON array in key order
     key_hash: str | None = None  # only for pipelines that compare keys across chunks
-    data: Mapping[str, Any] | None = None  # what a hand-written processor returned
+    data: Any = None  # JSON: `processed_data` that process_item returned
+    target_table: str | None = None  # None: the processor's own target
+    metadata: Mapping[str, Any] | None = None  # kept with the item beside the record's: what else was returned
+    stop: bool = False  # the batch ends with this record, which failed; it is the last of its list
+
+
+class LogEntry(NamedTuple):
+    """A line for `import_logs`."""
+
+    level: str  # debug | info | warning | error
+    message: str
+    details: Mapping[str, Any] | None = None  # plain values; what JSON lacks is kept as text
+    item_index: int | None = None  # None: about the whole batch
 
 
 class Counts(NamedTuple):
@@ -138,6 +151,7 @@ class BatchSummary(NamedTuple):
     duration_s: float | None
     error_message: str | None
     problems: tuple[ProblemGroup, ...] = ()  # biggest first
+    metadata: Mapping[str, Any] = {}  # what callers and hooks have stored with the batch; never mutated
 
 
 class Item(NamedTuple):
@@ -156,6 +170,7 @@ class Item(NamedTuple):
     target_table: str | None
     target_id: str | None
     metadata: Mapping[str, Any]
+    processed_data: Any = None  # what a hand-written processor returned
 
 
 class Progress(NamedTuple):
@@ -165,6 +180,7 @@ class Progress(NamedTuple):
     bytes_read: int
     size_bytes: int | None  # None when the source does not know its end
     elapsed_s: float
+    total_items: int | None = None  # None when the source does not know it: files do not
 
     @property
     def rate(self) -> float:
@@ -173,7 +189,9 @@ class Progress(NamedTuple):
 
     @property
     def eta_s(self) -> float | None:
-        """Seconds to go by bytes, None when it cannot be told."""
+        """Seconds to go, by records where their number is known, else by bytes; None when it cannot be told."""
+        if self.total_items and self.counts.processed:
+            return max(0.0, self.elapsed_s * (self.total_items - self.counts.processed) / self.counts.processed)
         if not self.size_bytes or not self.bytes_read:
             return None
         return max(0.0, self.elapsed_s * (self.size_bytes - self.bytes_read) / self.bytes_read)
@@ -186,3 +204,80 @@ def item_id(batch_id: str, index: int) -> str:
     '6f1c5a1e-0000-4000-8000-0000000000ff'
     """
     return f"{batch_id[:ITEM_PREFIX]}{index:08x}"
+
+
+def describe(problems: Sequence[Problem]) -> str:
+    """All problems of a record in one line.
+
+    >>> describe([Problem("schema.required", "email", "is required")])
+    'email: is required'
+    """
+    return "; ".join(f"{p.field}: {p.message}" if p.field else p.message for p in problems)
+
+
+class TypeStatistics(NamedTuple):
+    """The batches of one type that ended within a window, and their records."""
+
+    batch_type: str | None  # None: of all types together
+    completed_batches: int = 0
+    failed_batches: int = 0  # stopped early
+    completed_items: int = 0
+    failed_items: int = 0
+    skipped_items: int = 0
+    duration_s: float = 0.0  # of all of them, each from its first start to its end; 0 for one that was never started
+
+    @property
+    def batches(self) -> int:
+        """Batches that ended."""
+        return self.completed_batches + self.failed_batches
+
+    @property
+    def processed_items(self) -> int:
+        """Records that reached an end in them."""
+        return self.completed_items + self.failed_items + self.skipped_items
+
+    @property
+    def success_rate(self) -> float | None:
+        """Completed records as a share of those that reached an end, 0 to 1; None when none did."""
+        return self.completed_items / self.processed_items if self.processed_items else None
+
+    @property
+    def average_duration_s(self) -> float | None:
+        """Seconds that a batch took; None when none ended."""
+        return self.duration_s / self.batches if self.batches else None
+
+    @property
+    def records_per_s(self) -> float | None:
+        """Records that reached an end per second of the batches' time, so that big batches weigh more."""
+        return self.processed_items / self.duration_s if self.duration_s > 0 else None
+
+
+class NotableBatch(NamedTuple):
+    """A batch that an operator should look at."""
+
+    batch_id: str
+    batch_type: str
+    parent_batch_id: str | None  # it reprocesses that batch
+    source_name: str | None
+    processed_items: int  # records that reached an end
+    failed_items: int
+    since: datetime  # stuck: its lease ended; waiting: it was created; failing: it ended
+
+
+class BatchStatistics(NamedTuple):
+    """How imports are doing: the batches that ended within a window, and those that need a look.
+
+    A batch that reprocesses takes records that an import has counted already. To try hopeless ones again would pull
+    the rate down, to take good ones again would lift it, and neither says anything about the files that arrive. So
+    such batches count in `reprocessing` alone; `failing` names them as well.
+    """
+
+    days: int  # of 24 hours
+    since: datetime  # when the window began, by the database's clock
+    any_batches: bool  # False: nothing was ever imported
+    overall: TypeStatistics  # all types, without reprocessing
+    types: tuple[TypeStatistics, ...]  # without reprocessing, by name; those of which a batch ended
+    reprocessing: TypeStatistics  # all types
+    stuck: tuple[NotableBatch, ...]  # `processing`, but their lease has ended: nobody works on them; newest first
+    waiting: tuple[NotableBatch, ...]  # `pending` for more than an hour; newest first
+    failing: tuple[NotableBatch, ...]  # ended in the window, more than half of their records failed; newest first

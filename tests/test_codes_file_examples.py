@@ -10,6 +10,7 @@ from support.workbench import Workbench
 
 from ri_declarative.codes import CODES, Origin
 from ri_declarative.errors import ConfigError
+from ri_declarative.spec.hook_file import read_hook_file
 from ri_declarative.spec.pipeline import load_pipeline
 from ri_declarative.spec.project import find_project
 
@@ -45,6 +46,16 @@ PIPELINES = {
     "schema-pattern": EMAIL % "pattern: '^(abc$'",
     "schema-ref": EMAIL % "$ref: '#/$defs/mail'",
 }
+HOOKS = {
+    "hook-kind": "async def validate_item(item, ctx): return True",
+    "hook-none": "class Hooks:\n    def validate_item(self, item, ctx): return True",
+    "hook-signature": "def on_item_error(item, ctx): return True",
+    "hook-star": "from myapp.shared import *",
+    "hook-syntax": "def validate_item(item, ctx)\n    return True",
+    "hook-twice": "\n\n\ndef transform_item(item, ctx): return item\ndef transform_chunk(items, ctx): return items",
+    "hook-unknown": "def on_item_eror(item, error, ctx): return True",
+    "hook-value": "def transform_item(item, ctx):\n    item.data.update(country='DE')",
+}
 SCHEMAS = {"json-number": '{"minimum": NaN}', "json-syntax": '{"required": ["email",]}'}
 
 TABLES = """
@@ -68,7 +79,8 @@ AGAINST_THE_DATABASE = """
 # They need another user of the system or the database, or a variable: tests of their own have them.
 ELSEWHERE = {"file-unreadable", "missing-variable", "privilege"}
 # Shown in tests/check/test_check_examples.py, the last in test_check_command.py.
-BY_CHECK = {"column-type", "create-table", "date-format", "key-trigger", "row-security", "pipeline-name"}
+BY_CHECK = {"column-type", "create-table", "date-format", "hook-file", "key-trigger", "requires-cycle",
+            "requires-unknown", "row-security", "pipeline-name"}  # fmt: skip
 
 
 def findings(folder: Path, pipeline: str | bytes) -> dict[str, str]:
@@ -93,6 +105,15 @@ def test_the_example_of_a_finding_in_a_schema(tmp_path: Path, code: str) -> None
     assert findings(tmp_path, TARGET + "schema: customers.json")[code] == CODES[code].example
 
 
+@pytest.mark.parametrize("code", HOOKS)
+def test_the_example_of_a_finding_in_a_hook_file(tmp_path: Path, code: str) -> None:
+    file = tmp_path / "hooks" / "customer_data.py"
+    file.parent.mkdir()
+    file.write_text(HOOKS[code], encoding="utf-8")
+    found = read_hook_file(file, "hooks/customer_data.py").diagnostics
+    assert {d.code: d.message for d in found} == {code: CODES[code].example}
+
+
 def test_the_examples_of_a_pipeline_that_does_not_fit_the_database(workbench: Workbench) -> None:
     workbench.sql(TABLES)
     said = against_the_database(workbench, AGAINST_THE_DATABASE)
@@ -114,4 +135,4 @@ def against_the_database(workbench: Workbench, pipeline: str) -> dict[str, str]:
 
 def test_every_finding_is_shown_for_real() -> None:
     registered = {code for code, entry in CODES.items() if Origin.FILE in entry.origins}
-    assert registered - PIPELINES.keys() - SCHEMAS.keys() - CATALOGUE_CODES == ELSEWHERE | BY_CHECK
+    assert registered - PIPELINES.keys() - SCHEMAS.keys() - HOOKS.keys() - CATALOGUE_CODES == ELSEWHERE | BY_CHECK

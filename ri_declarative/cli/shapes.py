@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from ri_declarative.records import BatchSummary, Item, ProblemGroup
+from ri_declarative.records import BatchStatistics, BatchSummary, Item, NotableBatch, ProblemGroup, TypeStatistics
 
 if TYPE_CHECKING:
     from ri_declarative.manager.overview import LastBatches, PipelineOverview
@@ -46,6 +46,51 @@ def batches(summaries: Iterable[BatchSummary], database: str) -> dict[str, Any]:
     """`ri.batches/1`: newest first, without their problems."""
     listed = [{**_batch(s, database), **_times(s)} for s in summaries]
     return {"schema": "ri.batches/1", "database": database, "batches": listed}
+
+
+def statistics(found: BatchStatistics, database: str) -> dict[str, Any]:
+    """`ri.status.stats/1`: how batches are doing."""
+    return {
+        "schema": "ri.status.stats/1",
+        "database": database,
+        "days": found.days,
+        "since": _iso(found.since),
+        "overall": _ended(found.overall),
+        "pipelines": [{"pipeline": one.batch_type, **_ended(one)} for one in found.types],
+        "reprocessing": _ended(found.reprocessing),
+        "stuck": [_notable(one) for one in found.stuck],
+        "waiting": [_notable(one) for one in found.waiting],
+        "failing": [_notable(one) for one in found.failing],
+    }
+
+
+def _ended(ended: TypeStatistics) -> dict[str, Any]:
+    return {
+        "completed_batches": ended.completed_batches,
+        "failed_batches": ended.failed_batches,
+        "completed": ended.completed_items,
+        "failed": ended.failed_items,
+        "skipped": ended.skipped_items,
+        "success_rate": ended.success_rate,  # rounded it could say 1 although some failed
+        "average_duration_s": _rounded(ended.average_duration_s, 3),
+        "records_per_s": _rounded(ended.records_per_s, 1),
+    }
+
+
+def _notable(one: NotableBatch) -> dict[str, Any]:
+    return {
+        "pipeline": one.batch_type,
+        "batch_id": one.batch_id,
+        "parent_batch_id": one.parent_batch_id,
+        "source_name": one.source_name,
+        "processed": one.processed_items,
+        "failed": one.failed_items,
+        "since": _iso(one.since),
+    }
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)
 
 
 def pipelines(found: Iterable[PipelineOverview], last: LastBatches | None) -> dict[str, Any]:

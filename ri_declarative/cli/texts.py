@@ -61,6 +61,11 @@ def of_status(
     return "\n".join([*lines, *_next_steps(summary, repairable=needs_attention)])
 
 
+def no_batches(database: str) -> str:
+    """What there is to say of a database into which nothing was ever imported."""
+    return f"no batches in database {printable(database)}; import: ri run PIPELINE FILE"
+
+
 def taken_again(failing: Mapping[str, int]) -> list[str]:
     """A line for each later batch in which records of a batch have failed again.
 

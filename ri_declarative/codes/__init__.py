@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ri_declarative.codes import databases, files, keywords, reading, runs, writing
+from ri_declarative.codes import databases, files, hook_files, keywords, reading, runs, writing
 from ri_declarative.codes.entry import Code, Group, Origin
 
 __all__ = ["CODES", "GROUPS", "Code", "Group", "Origin"]
@@ -21,6 +21,7 @@ GROUPS: tuple[Group, ...] = (
     files.TEXT,
     files.LANGUAGE,
     files.SCHEMA_FILES,
+    hook_files.HOOK_FILES,
     files.CATALOGUE,
     runs.USAGE,
     runs.SOURCE,

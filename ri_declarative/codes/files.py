@@ -155,6 +155,21 @@ LANGUAGE = Group(
             example="database: the environment variable CRM_PASSWORD is not set; set it or use --database",
             cure="Set it, or name the database with --database or RI_DATABASE_URL.",
         ),
+        Code(
+            "requires-cycle",
+            (Origin.FILE, Origin.RUN),
+            "exit 2",
+            "Pipelines require each other in a circle, so that each would wait for the next for ever.",
+            "requires: each waits for the next, so that none can ever run: customer_data → orders → customer_data",
+            "Remove one of them from the other's `requires`.",
+        ),
+        in_file(
+            "requires-unknown",
+            cause="`requires` names something that is no pipeline of the project, and no class may have that name: "
+            "ri.yaml names no `processors`.",
+            example='requires[0]: there is no pipeline "product_catlog"; did you mean "product_catalog"?',
+            cure="Correct the name, or name the package of the class under `processors` in ri.yaml.",
+        ),
         in_file(
             "unknown-field",
             cause="A name is used as a field, but nothing declares it: nearly always a spelling mistake.",

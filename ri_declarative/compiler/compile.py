@@ -11,6 +11,8 @@ from ri_declarative.compiler.types import kind_of_column
 from ri_declarative.database.catalogue import Column
 from ri_declarative.database.plan import UpsertPlan
 from ri_declarative.errors import ConfigError
+from ri_declarative.processors.hooks import NO_HOOKS, Hooks
+from ri_declarative.processors.retry import Retry
 from ri_declarative.spec.pipeline import Pipeline
 from ri_declarative.stages.map import Mapper
 from ri_declarative.stages.parse import Parser
@@ -18,7 +20,9 @@ from ri_declarative.stages.scalars import Kind
 from ri_declarative.stages.validate import Validator
 
 
-def compile_pipeline(connection: Connection, pipeline: Pipeline, *, textual: bool) -> CompiledProcessor:
+def compile_pipeline(
+    connection: Connection, pipeline: Pipeline, *, textual: bool, hooks: Hooks = NO_HOOKS
+) -> CompiledProcessor:
     """The processor for sources whose values are texts (`textual`) or typed.
 
     Creates the table first where the pipeline says so, in the caller's transaction.
@@ -30,6 +34,8 @@ def compile_pipeline(connection: Connection, pipeline: Pipeline, *, textual: boo
     return CompiledProcessor(
         pipeline.name,
         chunk_size=pipeline.spec.chunk_size,
+        retry=Retry.of(pipeline.spec.retry),
+        hooks=hooks,
         parser=_parser(pipeline, mapping.plan, textual=textual),
         validator=Validator(pipeline.record_schema),
         mapper=Mapper(mapping.cells),

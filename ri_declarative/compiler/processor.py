@@ -10,19 +10,27 @@ from ri_declarative.database.driver import driver_cursor
 from ri_declarative.database.duplicates import Duplicates, Lineage
 from ri_declarative.database.plan import UpsertPlan
 from ri_declarative.database.upsert import RunFacts, Upsert
+from ri_declarative.processors.attempts import Attempts
+from ri_declarative.processors.calls import Calls
 from ri_declarative.processors.context import Batch, ImportContext
+from ri_declarative.processors.failures import Failures
+from ri_declarative.processors.hooks import Hooks
+from ri_declarative.processors.per_item import ItemChunk, write_items
+from ri_declarative.processors.record_hooks import RecordHooks
+from ri_declarative.processors.retry import Retry
 from ri_declarative.records import ItemStatus, Outcome, Problem, Record
 from ri_declarative.stages.map import Mapper
-from ri_declarative.stages.parse import Parser
+from ri_declarative.stages.parse import Chunk, Parser
 from ri_declarative.stages.refusal import quoted
 from ri_declarative.stages.validate import Validator
 
 # Problems of the database that name a field: the message begins with the value.
 _WITH_VALUE = frozenset(("lookup.missing", "db.foreign_key", "db.check"))
-_ISOLATE_FROM_ATTEMPT = 3
+# With one of these a record is not known before the hooks have run.
+_RECORD_HOOKS = ("transform_item", "transform_chunk", "validate_item", "process_item")
 
 
-class Prepared(NamedTuple):
+class Rows(NamedTuple):
     """A chunk ready to be written."""
 
     records: Sequence[Record]
@@ -30,6 +38,21 @@ class Prepared(NamedTuple):
     problems: Mapping[int, tuple[Problem, ...]]  # by position
     rows: list[StagedRow]
     positions: list[int]  # of `rows`
+
+    def first(self, count: int) -> Rows:
+        """Its first records only."""
+        kept = sum(position < count for position in self.positions)
+        problems = {position: found for position, found in self.problems.items() if position < count}
+        return Rows(self.records[:count], self.data[:count], problems, self.rows[:kept], self.positions[:kept])
+
+
+class Prepared(NamedTuple):
+    """A chunk as far as it gets without hooks and database."""
+
+    records: Sequence[Record]
+    parsed: Chunk
+    rows: Rows | None  # None: hooks come first
+    attempts: Attempts
 
 
 class CompiledProcessor:
@@ -40,6 +63,8 @@ class CompiledProcessor:
         batch_type: str,
         *,
         chunk_size: int,
+        retry: Retry,
+        hooks: Hooks,
         parser: Parser,
         validator: Validator,
         mapper: Mapper,
@@ -47,40 +72,90 @@ class CompiledProcessor:
     ) -> None:
         self.batch_type = batch_type
         self.chunk_size = chunk_size
+        self.retry = retry
+        self.hooks = hooks
         self.target: str | None = plan.relation.label
-        self._parser = parser
         self.plan = plan
+        self._parser = parser
         self._validator = validator
         self._mapper = mapper
         self._writer: ChunkWriter | None = None
+        self._sees_records = any(name in hooks for name in _RECORD_HOOKS)
 
     def check_header(self, header: Sequence[str], required: Sequence[str]) -> list[str]:
         """What is wrong with a text source's header, one message each; empty when it is fine."""
         return self._parser.check_header(header, required)
 
-    def prepare(self, chunk: Sequence[Record], context: ImportContext) -> Prepared:
-        """Everything that needs no database."""
-        parsed = self._validator(self._parser(chunk))
-        mapped, judged = self._mapper(parsed)
+    def prepare(self, chunk: Sequence[Record]) -> Prepared:
+        """Everything that needs neither a hook nor the database."""
+        parsed = self._parser(chunk)
+        rows = None if self._sees_records else self._mapped(chunk, self._validator(parsed))
+        return Prepared(chunk, parsed, rows, Attempts())
+
+    def process(self, prepared: Prepared, context: ImportContext) -> list[Outcome]:
+        """Call the hooks, write the rows; one outcome per record, in order, or up to one that ends the batch."""
+        calls = Calls(self.hooks, context)
+        rows = prepared.rows
+        if rows is None:
+            valid = self._hooked(prepared, RecordHooks(calls, context), prepared.attempts)
+            if "process_item" in self.hooks:
+                return write_items(
+                    ItemChunk(prepared.records, valid.data, valid.problems, prepared.attempts), calls, context
+                )
+            rows = self._mapped(prepared.records, valid)
+        failures = Failures(calls, context)
+        if not failures.may_stop:
+            return self._write(rows, context, prepared.attempts)
+        return self._write_to_a_stop(rows, context, prepared.attempts, failures)
+
+    def _hooked(self, prepared: Prepared, hooks: RecordHooks, attempts: Attempts) -> Chunk:
+        """What is valid after transform_item, the schema, and validate_item where no process_item follows it."""
+        attempts.refused.clear()
+        valid = self._validator(hooks.transform(prepared.records, prepared.parsed, attempts))
+        return valid if "process_item" in self.hooks else hooks.validate(prepared.records, valid, attempts)
+
+    def _mapped(self, records: Sequence[Record], valid: Chunk) -> Rows:
+        mapped, judged = self._mapper(valid)
         rows, positions = [], []
-        for position, (record, values) in enumerate(zip(chunk, mapped, strict=True)):
+        for position, (record, values) in enumerate(zip(records, mapped, strict=True)):
             if values is not None:
                 rows.append(StagedRow(record.index, record.line, values))
                 positions.append(position)
-        return Prepared(chunk, judged.data, judged.problems, rows, positions)
+        return Rows(records, judged.data, judged.problems, rows, positions)
 
-    def process(self, prepared: Prepared, context: ImportContext) -> list[Outcome]:
-        """Write the rows; one outcome per record, in order."""
+    def _write_to_a_stop(
+        self, rows: Rows, context: ImportContext, attempts: Attempts, failures: Failures
+    ) -> list[Outcome]:
+        """Write; where a failed item ends the batch, only what comes before it, and the item itself."""
+        cursor = driver_cursor(context.transaction.between_calls())
+        cursor.execute("SAVEPOINT ri_chunk")
+        outcomes = self._write(rows, context, attempts)
+        count = failures.first_stop(rows.records, rows.data, outcomes, attempts)
+        context.transaction.between_calls()
+        if count is None:
+            return outcomes
+        if count < len(outcomes):
+            cursor.execute("ROLLBACK TO SAVEPOINT ri_chunk")
+            rows = rows.first(count)
+            outcomes = self._write(rows, context, attempts)
+            # What on_item_error wrote is gone with the savepoint: a new attempt for it.
+            failures.first_stop(rows.records, rows.data, outcomes, attempts)
+            context.transaction.between_calls()
+        return [*outcomes[:-1], outcomes[-1]._replace(stop=True)]
+
+    def _write(self, rows: Rows, context: ImportContext, attempts: Attempts) -> list[Outcome]:
+        """One outcome per record, in order."""
         if self._writer is None:
             self._writer = self._make_writer(context.batch)
-        cursor = driver_cursor(context.connection)
-        isolate = context.attempt >= _ISOLATE_FROM_ATTEMPT
-        written = self._writer.write(cursor, prepared.rows, isolate=isolate)
-        outcomes: list[Outcome | None] = [None] * len(prepared.records)
-        for position, result in zip(prepared.positions, written, strict=True):
-            outcomes[position] = _outcome(result, prepared.data[position])
-        for position, problems in prepared.problems.items():
-            outcomes[position] = Outcome(prepared.records[position].index, ItemStatus.FAILED, problems=problems)
+        cursor = driver_cursor(context.transaction.between_calls())
+        written = self._writer.write(cursor, rows.rows, isolate=self.retry.isolates(context.attempt))
+        outcomes: list[Outcome | None] = [None] * len(rows.records)
+        for position, result in zip(rows.positions, written, strict=True):
+            outcomes[position] = _outcome(result, rows.data[position])
+        for position, problems in rows.problems.items():
+            index = rows.records[position].index
+            skipped = index in attempts.refused and attempts.refused[index].skipped
+            outcomes[position] = Outcome(index, ItemStatus.SKIPPED if skipped else ItemStatus.FAILED, problems=problems)
         return [outcome for outcome in outcomes if outcome is not None]
 
     def _make_writer(self, batch: Batch) -> ChunkWriter:

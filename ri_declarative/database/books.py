@@ -15,9 +15,11 @@ from ri_declarative.database.jsonb import KEPT_AS_TEXT, from_jsonb
 from ri_declarative.database.migrations import check_version
 from ri_declarative.database.queries import queries
 from ri_declarative.database.sqlstate import primary_message
+from ri_declarative.database.statistics import read_statistics
 from ri_declarative.errors import DatabaseError, UsageError
 from ri_declarative.records import (
     Action,
+    BatchStatistics,
     BatchStatus,
     BatchSummary,
     Item,
@@ -53,14 +55,25 @@ class Books:
         with self._connection() as connection:
             return [_summary(row) for row in self._rows(connection, "last_batches", {})]
 
+    def statistics(self, *, days: int) -> BatchStatistics:
+        """How the batches are doing. Raises `UsageError` when `days` is no window."""
+        with self._connection() as connection:
+            return read_statistics(connection, self._schema, days=days)
+
     def batch(self, batch_id: str) -> BatchSummary:
         """One batch with its problems grouped. Raises `UsageError` when there is none."""
+        batch = self.batch_row(batch_id)
+        with self._connection() as connection:
+            groups = self._rows(connection, "problem_groups", {"batch_id": batch_id})
+        return batch._replace(problems=tuple(_group(row) for row in groups))
+
+    def batch_row(self, batch_id: str) -> BatchSummary:
+        """One batch without its problems: one row is read. Raises `UsageError` when there is none."""
         with self._connection() as connection:
             rows = self._rows(connection, "batches", {"id": batch_id, "batch_type": None, "limit": 1})
-            if not rows:
-                raise UsageError("unknown-batch", f"there is no batch {batch_id}", hint="ri status lists them")
-            groups = self._rows(connection, "problem_groups", {"batch_id": batch_id})
-        return _summary(rows[0])._replace(problems=tuple(_group(row) for row in groups))
+        if not rows:
+            raise UsageError("unknown-batch", f"there is no batch {batch_id}", hint="ri status lists them")
+        return _summary(rows[0])
 
     def resolve(self, reference: str) -> str:
         """The id that `last`, a full id or an unambiguous beginning of one means. Raises `UsageError`."""
@@ -92,6 +105,12 @@ class Books:
         with self._connection() as connection:
             return bool(self._rows(connection, "is_owned", {"batch_id": batch_id})[0]["owned"])
 
+    def requirement(self, batch_type: str) -> tuple[bool, str | None]:
+        """Whether a batch of the type has completed, and the id of one that is not at its end; None: there is none."""
+        with self._connection() as connection:
+            row = self._rows(connection, "requirement", {"batch_type": batch_type})[0]
+        return row["completed"], row["unfinished"]
+
     def items(self, batch_id: str, *, status: ItemStatus | None = None, limit: int | None = None) -> Iterator[Item]:
         """A batch's items in file order, read page by page."""
         return self._pages("items", {"batch_id": batch_id, "status": status.value if status else None}, limit)
@@ -120,7 +139,7 @@ class Books:
         return {row["batch_id"]: row["failed"] for row in rows}
 
     def lineage(self, batch_id: str) -> tuple[str, ...]:
-        """Ids of all batches whose records count as one file with this one's."""
+        """Ids of all batches whose records count as one file with this one's, the first one first."""
         with self._connection() as connection:
             return tuple(row["id"] for row in self._rows(connection, "lineage", {"batch_id": batch_id}))
 
@@ -197,6 +216,7 @@ def _summary(row: RowMapping) -> BatchSummary:
         completed_at=row["completed_at"],
         duration_s=row["duration_s"],
         error_message=row["error_message"],
+        metadata=row["metadata"],
     )
 
 
@@ -221,6 +241,7 @@ def _item(row: RowMapping) -> Item:
         target_table=row["target_table"],
         target_id=row["target_id"],
         metadata=metadata,
+        processed_data=row["processed_data"],
     )
 
 

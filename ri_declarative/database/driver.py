@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 from psycopg2.extensions import cursor as Cursor
 from sqlalchemy import Connection
 
@@ -14,3 +15,9 @@ def driver_cursor(connection: Connection) -> Cursor:
     SQLAlchemy reads `%` and `:name` in a statement as parameters; names of columns may hold both.
     """
     return cast(Cursor, connection.connection.cursor())
+
+
+def in_transaction(connection: Connection) -> bool:
+    """Whether the server has a transaction open, whatever SQLAlchemy thinks. A closed connection has none."""
+    raw = connection.connection.dbapi_connection
+    return raw is not None and not raw.closed and raw.info.transaction_status != TRANSACTION_STATUS_IDLE

@@ -6,66 +6,108 @@ One `Store` per run, used by one thread at a time. Reading the books is `books.p
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Self
 
 import psycopg2
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from ri_declarative.database.copy import copy_buffer
-from ri_declarative.database.driver import driver_cursor
-from ri_declarative.database.jsonb import KEPT_AS_TEXT, printable, printable_json, to_jsonb
+from ri_declarative.database.driver import driver_cursor, in_transaction
+from ri_declarative.database.hook_transaction import ended_by_hook
+from ri_declarative.database.items import BatchRows
+from ri_declarative.database.jsonb import printable, printable_json
 from ri_declarative.database.queries import queries
 from ri_declarative.database.sqlstate import stopped_by
 from ri_declarative.errors import LostOwnership, RiError, StoppedError
-from ri_declarative.records import BatchStatus, Counts, Outcome, Problem, Record, StopReason, item_id
+from ri_declarative.records import BatchStatus, Counts, LogEntry, Outcome, Record, StopReason
 
 LEASE_S = 60.0
 _UNIQUE_VIOLATION = "23505"
-_ITEM_COLUMNS = (
-    "batch_id, item_index, id, source_line, status, action, source_data, processed_data, metadata, "
-    "target_table, target_id, problems, error_message, parent_item_id, key_hash"
-)
 
 
 @dataclass(frozen=True)
 class Ownership:
-    """A batch and the token that proves who works on it."""
+    """A batch and the token that proves who works on it; where the work begins."""
 
     batch_id: str
     token: str
     started_at: str  # ISO 8601, UTC, by the database's clock
+    next_index: int = 0
+    counts: Counts = field(default_factory=Counts)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    items_stored: bool = False  # as pending ones, by create_batch
 
 
-class Chunk:
-    """The open transaction of one chunk."""
+class Transaction:
+    """One transaction on a batch by its owner. It begins with the first use of `connection`."""
 
-    def __init__(self, store: Store, owner: Ownership, connection: Connection) -> None:
-        self.connection = connection
+    def __init__(self, store: Store, owner: Ownership, begin: Callable[[], Connection]) -> None:
         self._store = store
         self._owner = owner
+        self._begin = begin
+
+    @cached_property
+    def connection(self) -> Connection:
+        """The open transaction."""
+        return self._begin()
 
     def book(self, records: Sequence[Record], outcomes: Sequence[Outcome], target: str | None) -> None:
-        """Store one item per record with the end that it reached."""
-        rows = [
-            _item_row(self._owner.batch_id, record, outcome, target)
-            for record, outcome in zip(records, outcomes, strict=True)
-        ]
-        cursor = driver_cursor(self.connection)
-        table = f'"{self._store.schema}".import_batch_items'
-        cursor.copy_expert(f"COPY {table} ({_ITEM_COLUMNS}) FROM STDIN", copy_buffer(rows))
+        """Store the end that each record has reached."""
+        rows = self._rows()
+        write = rows.update if self._owner.items_stored else rows.insert
+        write(records, outcomes, target)
+
+    def note(self, entries: Sequence[LogEntry], metadata: Mapping[str, Any]) -> None:
+        """Store what hooks logged, and what they want to be remembered with the batch."""
+        if entries:
+            self._rows().log(entries)
+        if metadata:
+            parameters = {"id": self._owner.batch_id, "metadata": printable_json(metadata)}
+            self._store.execute(self.connection, "set_metadata", parameters)
 
     def advance(self, counts: Counts, *, old_index: int, new_index: int, claim_to: int) -> None:
         """The fence. Raises `LostOwnership` when another runner owns the batch or booked this chunk."""
         parameters = {**counts._asdict(), "id": self._owner.batch_id, "token": self._owner.token}
         parameters |= {"old_index": old_index, "new_index": new_index, "claim_to": claim_to, "lease_s": LEASE_S}
         if self._store.execute(self.connection, "advance", parameters).rowcount != 1:
+            self._refuse_other_transaction()
             raise LostOwnership(
                 "lost-ownership", f"another runner owns batch {self._owner.batch_id}: this chunk is dropped"
             )
+
+    def finish(
+        self,
+        status: BatchStatus,
+        *,
+        ended: bool,
+        source_info: Mapping[str, Any],
+        stop_reason: StopReason | None = None,
+        error_message: str | None = None,
+    ) -> None:
+        """The end of a batch. `ended`: the source was read to its end, so that the total is known."""
+        parameters = {
+            "id": self._owner.batch_id,
+            "token": self._owner.token,
+            "status": status.value,
+            "stop_reason": stop_reason.value if stop_reason else None,
+            "error_message": printable(error_message) if error_message else None,
+            "ended": ended,
+            "source_info": printable_json(source_info),
+        }
+        if self._store.execute(self.connection, "finish", parameters).rowcount != 1:
+            raise LostOwnership("lost-ownership", f"another runner owns batch {self._owner.batch_id}")
+
+    def _rows(self) -> BatchRows:
+        return BatchRows(driver_cursor(self.connection), f'"{self._store.schema}"', self._owner.batch_id)
+
+    def _refuse_other_transaction(self) -> None:
+        """A hook that sends COMMIT and BEGIN behind our back leaves a transaction that we did not begin."""
+        if not self._store.execute(self.connection, "is_our_transaction", {}).scalar_one():
+            raise ended_by_hook()
 
 
 class Store:
@@ -98,6 +140,7 @@ class Store:
         fingerprint: str | None,
         parent_batch_id: str | None,
         claim_to: int,
+        metadata: Mapping[str, Any] | None = None,
     ) -> Ownership:
         """A new batch in processing, owned by the caller, with the first chunk claimed."""
         batch_id, token = new_batch_id(), str(uuid.uuid4())
@@ -105,7 +148,7 @@ class Store:
             "id": batch_id,
             "batch_type": batch_type,
             "source_info": printable_json(source_info),
-            "metadata": "{}",
+            "metadata": printable_json(metadata or {}),
             "fingerprint": fingerprint,
             "parent_batch_id": parent_batch_id,
             "claim_to": claim_to,
@@ -114,37 +157,43 @@ class Store:
         }
         with self.transaction() as connection:
             started_at = self.execute(connection, "create_batch", parameters).scalar_one()
-        return Ownership(batch_id, token, started_at)
+        return Ownership(batch_id, token, started_at, metadata=metadata or {})
+
+    def create_pending(
+        self,
+        batch_type: str,
+        items: Iterable[Mapping[str, Any]],
+        *,
+        source_info: Mapping[str, Any],
+        metadata: Mapping[str, Any],
+    ) -> str:
+        """A new batch that waits to be processed, with its items; its id. UsageError stores nothing."""
+        batch_id = new_batch_id()
+        parameters = {"id": batch_id, "batch_type": batch_type}
+        parameters |= {"source_info": printable_json(source_info), "metadata": printable_json(metadata)}
+        with self.transaction() as connection:
+            self.execute(connection, "create_pending", parameters)
+            total = BatchRows(driver_cursor(connection), f'"{self.schema}"', batch_id).insert_pending(items)
+            self.execute(connection, "set_total", {"id": batch_id, "total": total})
+        return batch_id
+
+    def claim_batch(self, batch_id: str, *, fingerprint: str | None, chunk_size: int) -> Ownership | None:
+        """Take a batch whose items are stored; None when it has nothing pending or somebody works on it."""
+        token = str(uuid.uuid4())
+        parameters = {"id": batch_id, "token": token, "lease_s": LEASE_S}
+        parameters |= {"fingerprint": fingerprint, "chunk_size": chunk_size}
+        with self.transaction() as connection:
+            row = self.execute(connection, "claim_batch", parameters).mappings().one_or_none()
+        if row is None:
+            return None
+        counts = Counts(*(row[name] for name in Counts._fields))
+        return Ownership(batch_id, token, row["started"], row["next_index"], counts, row["metadata"], items_stored=True)
 
     @contextmanager
-    def chunk(self, owner: Ownership) -> Iterator[Chunk]:
-        """The transaction of one chunk; commits at the end of the block, rolls back on any error."""
-        with self.transaction() as connection:
-            yield Chunk(self, owner, connection)
-
-    def finish(
-        self,
-        owner: Ownership,
-        status: BatchStatus,
-        *,
-        ended: bool,
-        source_info: Mapping[str, Any],
-        stop_reason: StopReason | None = None,
-        error_message: str | None = None,
-    ) -> None:
-        """The end of a batch. `ended`: the source was read to its end, so that the total is known."""
-        parameters = {
-            "id": owner.batch_id,
-            "token": owner.token,
-            "status": status.value,
-            "stop_reason": stop_reason.value if stop_reason else None,
-            "error_message": printable(error_message) if error_message else None,
-            "ended": ended,
-            "source_info": printable_json(source_info),
-        }
-        with self.transaction() as connection:
-            if self.execute(connection, "finish", parameters).rowcount != 1:
-                raise LostOwnership("lost-ownership", f"another runner owns batch {owner.batch_id}")
+    def transaction_of(self, owner: Ownership) -> Iterator[Transaction]:
+        """Begins when it is first used; commits at the end of the block, rolls back on any error."""
+        with ExitStack() as stack:
+            yield Transaction(self, owner, lambda: stack.enter_context(self.transaction()))
 
     def log(self, batch_id: str, level: str, message: str, details: Mapping[str, Any] | None = None) -> None:
         """One line in `import_logs`."""
@@ -196,6 +245,8 @@ class Store:
         except BaseException:
             try:
                 transaction.rollback()
+                if self._connection is not None and in_transaction(self._connection):
+                    self.close()  # a hook has confused SQLAlchemy: what is open must not be committed later
             except (DBAPIError, psycopg2.Error):
                 self.close()
             raise
@@ -213,41 +264,3 @@ class Store:
 def new_batch_id() -> str:
     """A random version-4 UUID whose low 32 bits are zero: an item's id puts its index there."""
     return str(uuid.UUID(int=uuid.uuid4().int >> 32 << 32))
-
-
-def _item_row(batch_id: str, record: Record, outcome: Outcome, target: str | None) -> tuple[str | None, ...]:
-    source_data, kept_as_text = to_jsonb(record.source_data)
-    metadata = {**(record.metadata or {}), **(KEPT_AS_TEXT if kept_as_text else {})}
-    completed = outcome.action is not None
-    return (
-        batch_id,
-        str(record.index),
-        item_id(batch_id, record.index),
-        None if record.line is None else str(record.line),
-        outcome.status.value,
-        outcome.action.value if outcome.action is not None else None,
-        source_data,
-        None if outcome.data is None else printable_json(outcome.data),
-        printable_json(metadata) if metadata else None,
-        target if completed else None,
-        outcome.target_id,
-        _problems(outcome.problems) if outcome.problems else None,
-        printable(describe(outcome.problems)) if outcome.problems else None,
-        record.parent_item_id,
-        outcome.key_hash,
-    )
-
-
-def _problems(problems: Sequence[Problem]) -> str:
-    return printable_json(
-        [{"code": p.code, "field": p.field, "message": p.message, "details": dict(p.details)} for p in problems]
-    )
-
-
-def describe(problems: Sequence[Problem]) -> str:
-    """All problems of a record in one line.
-
-    >>> describe([Problem("schema.required", "email", "is required")])
-    'email: is required'
-    """
-    return "; ".join(f"{p.field}: {p.message}" if p.field else p.message for p in problems)

@@ -1,7 +1,7 @@
 """The loop: chunks from a source, through a processor, into the store.
 
-Two threads: this one reads, parses and validates; the writer sends the chunk before to the database,
-so that both cores work and a signal handler never waits for a statement. Knows `Source`,
+Two threads: this one reads and prepares; the writer calls the hooks and sends the chunk before to the
+database, so that both cores work and a signal handler never waits for a statement. Knows `Source`,
 `Processor` and `Store`, never the compiler.
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 import logging
-import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,16 +17,14 @@ from typing import Any
 
 from ri_declarative.database.store import Ownership, Store
 from ri_declarative.engine.limits import Limits
-from ri_declarative.errors import LostOwnership, PassingFault, RiError, SourceError, SourceFault
+from ri_declarative.errors import LostOwnership, PassingFault, RiError, SourceError, SourceFault, StoppedError
+from ri_declarative.processors.calls import Calls
 from ri_declarative.processors.context import ImportContext
 from ri_declarative.processors.protocol import Processor
 from ri_declarative.records import BatchStatus, Counts, ItemStatus, Outcome, Progress, Record, StopReason
 from ri_declarative.sources.source import Source
 
 log = logging.getLogger("ri_declarative")
-
-ATTEMPTS = 5
-_BACKOFF_S = 0.1
 
 
 @dataclass
@@ -42,107 +39,153 @@ class Run:
     limits: Limits
     on_begin: Callable[[], None] = lambda: None
     should_stop: Callable[[], bool] = lambda: False
-    on_progress: Callable[[Progress], None] | None = None
+    on_progress: Callable[[Progress], None] = lambda progress: None
     counts: Counts = field(default_factory=Counts)
     next_index: int = 0
     begun: float = field(default_factory=time.monotonic)
+    _calls: Calls = field(init=False)
+    _hooks_begun: bool = False
+
+    def __post_init__(self) -> None:
+        self._calls = Calls(self.processor.hooks, self.context)
 
     def to_the_end(self) -> None:
         """Work until the source ends, a limit is met, or somebody says stop; then close the batch.
 
         Raises what stopped the run from outside, after the batch has been marked as stopped.
         """
-        try:
-            self.on_begin()
-            reason = self._work()
-            if reason is None and self.limits.exceeded_at_end(self.counts):
-                self._finish(BatchStatus.FAILED, StopReason.MAX_FAILED, ended=True)
-            elif reason is None:
-                self._finish(BatchStatus.COMPLETED, None, ended=True)
-            else:
-                self._finish(BatchStatus.FAILED, reason, ended=False)
-        except LostOwnership:
-            raise
-        except BaseException as error:
-            self._give_up(error)
-            raise
-
-    def _work(self) -> StopReason | None:
-        """None when the source has ended."""
         with ThreadPoolExecutor(1, "ri-writer") as writer:
-            writing: Future[Counts] | None = None
             try:
-                for chunk in chunks(self.source, self.processor.chunk_size):
-                    prepared = self.processor.prepare(chunk, self.context)
-                    if writing is not None:
-                        self._booked(writing.result())
-                    if (reason := self._reason_to_stop()) is not None:
-                        return reason
-                    writing = writer.submit(self._write, chunk, prepared)
-                if writing is not None:
-                    self._booked(writing.result())
-            except BaseException as error:
-                # The reader failed: what the writer met meanwhile is the nearer cause, if it met anything.
-                failure = writing.exception() if writing is not None else None
-                if failure is not None and failure is not error:
-                    raise failure from error
+                self.on_begin()
+                reason = writer.submit(self._begin).result() or self._work(writer)
+                ended = reason is None
+                if ended and self.limits.exceeded_at_end(self.counts):
+                    reason = StopReason.MAX_FAILED
+                writer.submit(self._finish, reason, ended=ended).result()
+            except LostOwnership:
                 raise
-        return None
+            except BaseException as error:
+                writer.submit(self._give_up, error).result()
+                raise
 
-    def _reason_to_stop(self) -> StopReason | None:
+    def _work(self, writer: ThreadPoolExecutor) -> StopReason | None:
+        """None when the source has ended."""
+        writing: Future[StopReason | None] | None = None
+        try:
+            for chunk in chunks(self.source, self.processor.chunk_size):
+                prepared = self.processor.prepare(chunk)
+                if (reason := self._reason_to_stop(writing)) is not None:
+                    return reason
+                writing = writer.submit(self._write, chunk, prepared)
+            return self._reason_to_stop(writing, ended=True)
+        except BaseException as error:
+            # The reader failed: what the writer met meanwhile is the nearer cause, if it met anything.
+            failure = writing.exception() if writing is not None else None
+            if failure is not None and failure is not error:
+                raise failure from error
+            raise
+
+    def _reason_to_stop(self, writing: Future[StopReason | None] | None, *, ended: bool = False) -> StopReason | None:
+        """Waits for the chunk that is being written."""
+        if writing is not None:
+            reason = writing.result()
+            self._report()
+            if reason is not None:
+                return reason
+        if ended:
+            return None
         if self.limits.exceeded(self.counts):
             return StopReason.MAX_FAILED
         return StopReason.INTERRUPTED if self.should_stop() else None
 
-    def _booked(self, counts: Counts) -> None:
-        self.counts = self.counts.plus(counts)
-        if self.on_progress is not None:
-            elapsed_s = time.monotonic() - self.begun
-            self.on_progress(Progress(self.counts, self.source.bytes_read, self.source.info.size, elapsed_s))
+    def _report(self) -> None:
+        elapsed_s, info = time.monotonic() - self.begun, self.source.info
+        self.on_progress(Progress(self.counts, self.source.bytes_read, info.size, elapsed_s, info.records))
 
     # ── the writer's side ────────────────────────────────────────────────────────────────────
 
-    def _write(self, chunk: Sequence[Record], prepared: Any) -> Counts:
+    def _begin(self) -> StopReason | None:
+        """The hooks before the first record, in a transaction of their own."""
+        self._hooks_begun = True
+        hooks = self.processor.hooks
+        if "validate_batch" not in hooks and "on_batch_start" not in hooks:
+            return None
+        with self.store.transaction_of(self.owner) as transaction, self.context.within(lambda: transaction.connection):
+            valid = self._calls.for_batch("validate_batch", self.context)
+            if valid is False:
+                return StopReason.HOOK
+            self._calls.for_batch("on_batch_start", self.context)
+            transaction.note(self.context.journal.pending(), self.context.unstored_metadata)
+        self.context.stored()
+        return None
+
+    def _write(self, chunk: Sequence[Record], prepared: Any) -> StopReason | None:
         """Write a chunk; passing faults are tried again with backoff and jitter."""
+        retry = self.processor.retry
         for attempt in itertools.count(1):
             try:
                 return self._try(chunk, prepared, attempt)
             except PassingFault as fault:
-                if attempt == ATTEMPTS:
+                if retry.is_last(attempt):
                     raise
                 log.warning("trying the chunk again: %s", fault.message)
-                time.sleep(_BACKOFF_S * 2**attempt * random.uniform(0.5, 1))
+                self.context.journal.forget_attempt()
+                time.sleep(retry.pause_s(attempt))
         raise AssertionError("unreachable")
 
-    def _try(self, chunk: Sequence[Record], prepared: Any, attempt: int) -> Counts:
-        """One transaction: target rows, items, and the fence last."""
-        new_index = chunk[-1].index + 1
-        with self.store.chunk(self.owner) as transaction:
-            context = self.context.within(transaction.connection, attempt)
-            outcomes = self.processor.process(prepared, context)
+    def _try(self, chunk: Sequence[Record], prepared: Any, attempt: int) -> StopReason | None:
+        """One transaction: target rows, items, what hooks logged, and the fence last."""
+        isolate = self.processor.retry.isolates(attempt)
+        with (
+            self.store.transaction_of(self.owner) as transaction,
+            self.context.within(lambda: transaction.connection, attempt=attempt, isolate=isolate),
+        ):
+            outcomes = self.processor.process(prepared, self.context)
             check_outcomes(chunk, outcomes)
-            transaction.book(chunk, outcomes, self.processor.target)
-            counts = count(outcomes)
+            done = chunk[: len(outcomes)]
+            transaction.book(done, outcomes, self.processor.target)
+            transaction.note(self.context.journal.pending(), self.context.unstored_metadata)
+            counts, new_index = count(outcomes), done[-1].index + 1
             claim_to = new_index + self.processor.chunk_size
             transaction.advance(counts, old_index=self.next_index, new_index=new_index, claim_to=claim_to)
+        self.context.stored()
         self.next_index = new_index
-        return counts
+        self.counts = self.counts.plus(counts)
+        return StopReason.ITEM_FAILED if outcomes[-1].stop else None
 
     # ── the end ──────────────────────────────────────────────────────────────────────────────
 
-    def _finish(
-        self, status: BatchStatus, reason: StopReason | None, *, ended: bool, message: str | None = None
-    ) -> None:
+    def _finish(self, reason: StopReason | None, *, ended: bool, message: str | None = None) -> None:
+        """Close the batch, in one transaction with what on_batch_complete does."""
         facts = {"sha256": self.source.sha256} if self.source.sha256 else {}
-        self.store.finish(self.owner, status, ended=ended, source_info=facts, stop_reason=reason, error_message=message)
+        status = BatchStatus.COMPLETED if reason is None else BatchStatus.FAILED
+        with self.store.transaction_of(self.owner) as transaction, self.context.within(lambda: transaction.connection):
+            told = self._complete(success=reason is None)
+            transaction.note(self.context.journal.pending(), self.context.unstored_metadata)
+            transaction.finish(
+                status, ended=ended, source_info=facts, stop_reason=reason, error_message=message or told
+            )
+        self.context.stored()
+
+    def _complete(self, *, success: bool) -> str | None:
+        """Call on_batch_complete; what it raised. The records are committed, whatever it does."""
+        if not self._hooks_begun:
+            return None
+        try:
+            self._calls.for_batch("on_batch_complete", self.context, success)
+        except StoppedError as error:
+            if error.code != "hook.on_batch_complete":
+                raise
+            log.error("%s", error.message)
+            return error.message
+        return None
 
     def _give_up(self, error: BaseException) -> None:
         """Mark the batch as stopped if the database still answers; its lease ends by itself otherwise."""
-        reason = _stop_reason(error)
         # Only our own messages are known to hold no cell.
         message = error.message if isinstance(error, RiError) else type(error).__name__
         try:
-            self._finish(BatchStatus.FAILED, reason, ended=False, message=message)
+            self._finish(_stop_reason(error), ended=False, message=message)
         except RiError as failure:
             log.warning("batch %s could not be marked as stopped: %s", self.owner.batch_id, failure.message)
 
@@ -152,7 +195,9 @@ def _stop_reason(error: BaseException) -> StopReason:
         return StopReason.INTERRUPTED
     if isinstance(error, SourceError | SourceFault):
         return StopReason.SOURCE
-    return StopReason.DATABASE if isinstance(error, RiError) else StopReason.ERROR
+    if isinstance(error, RiError):
+        return StopReason.HOOK if error.code.startswith("hook") else StopReason.DATABASE
+    return StopReason.ERROR
 
 
 def chunks(records: Iterable[Record], size: int) -> Iterator[list[Record]]:
@@ -173,13 +218,14 @@ def chunks(records: Iterable[Record], size: int) -> Iterator[list[Record]]:
 
 
 def check_outcomes(chunk: Sequence[Record], outcomes: Sequence[Outcome]) -> None:
-    """One outcome per record, in order, each at an end and refusals with a reason (law 1)."""
-    if [record.index for record in chunk] != [outcome.index for outcome in outcomes]:
+    """One outcome per record, in order, up to one that ends the batch; refusals with a reason (law 1)."""
+    expected = [record.index for record in chunk[: len(outcomes)]]
+    ends_early = bool(outcomes) and outcomes[-1].stop
+    if expected != [outcome.index for outcome in outcomes] or (len(outcomes) < len(chunk) and not ends_early):
         raise AssertionError("the processor did not give one outcome per record, in order")
     for outcome in outcomes:
-        explained = outcome.action is not None if outcome.status is ItemStatus.COMPLETED else outcome.problems
-        if not explained:
-            raise AssertionError(f"record {outcome.index} is {outcome.status} without an action or a problem")
+        if outcome.status is not ItemStatus.COMPLETED and not outcome.problems:
+            raise AssertionError(f"record {outcome.index} is {outcome.status} without a problem")
 
 
 def count(outcomes: Sequence[Outcome]) -> Counts:

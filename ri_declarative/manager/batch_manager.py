@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self, TextIO
+from typing import Any, NoReturn, Self, TextIO, TypeVar
 
 from sqlalchemy import Engine
 
@@ -14,21 +14,28 @@ from ri_declarative.compiler.explain import Explanation
 from ri_declarative.database.books import Books
 from ri_declarative.database.connect import open_engine
 from ri_declarative.database.migrations import migrate
+from ri_declarative.database.readiness import check_readiness
 from ri_declarative.database.store import Store
 from ri_declarative.errors import Diagnostic, UsageError
 from ri_declarative.manager.checks import check_files, in_order
+from ri_declarative.manager.definitions import Definition, PipelineDefinition, define
 from ri_declarative.manager.export import write_repairable
 from ri_declarative.manager.importing import Import, Parent, Watchers
-from ri_declarative.manager.items_source import ItemsSource, by_index
+from ri_declarative.manager.in_thread import in_thread, iterate_in_thread, run_in_thread
+from ri_declarative.manager.items_source import ItemsSource, PendingSource, by_index
 from ri_declarative.manager.place import find_place
+from ri_declarative.manager.requirements import check_requirements
 from ri_declarative.manager.targets import Targets
-from ri_declarative.records import BatchSummary, Item, ItemStatus, Progress
+from ri_declarative.processors.hooks import make_importable
+from ri_declarative.processors.registry import ProcessorRegistry
+from ri_declarative.records import BatchStatistics, BatchSummary, Item, ItemStatus, Progress
 from ri_declarative.sources.open import open_source
 from ri_declarative.sources.repair import read_repairs
 from ri_declarative.sources.source import Source
-from ri_declarative.spec.pipeline import Pipeline, load_pipeline
-from ri_declarative.spec.project import Project, find_project
+from ri_declarative.spec.pipeline import load_pipeline
+from ri_declarative.spec.project import PIPELINES_FOLDER, Project, find_project
 
+T = TypeVar("T")
 log = logging.getLogger("ri_declarative")
 
 
@@ -70,29 +77,75 @@ class BatchManager:
         if self._owns_engine:
             self._engine.dispose()
 
-    # ── run and reprocess ────────────────────────────────────────────────────────────────────
+    # ── run, process, reprocess ──────────────────────────────────────────────────────────────
 
     def run_pipeline(
         self,
         name: str,
         file: str | Path,
         *,
+        continue_on_error: bool = True,
         on_progress: Callable[[Progress], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
         on_batch: Callable[[str], None] | None = None,
     ) -> BatchSummary:
-        """Import one file ("-": standard input) through a pipeline, as one batch.
+        """Import one file ("-": standard input) with a pipeline or a processor class, as one batch.
 
-        Raises ConfigError, SourceError or DatabaseError before anything is written, StoppedError
-        when the world stops a run that has begun.
+        `continue_on_error=False`: the first failed item stops the batch. Raises ConfigError, SourceError,
+        UsageError or DatabaseError before anything is written, StoppedError when the world stops a run that
+        has begun.
         """
-        pipeline = load_pipeline(self.project, name)
-        spec = pipeline.spec.source
+        definition = self._definition(name)
+        check_requirements(self._books, name, definition.requires)
+        spec = definition.source
         with open_source(
             file, format=spec.format, encoding=spec.encoding, delimiter=spec.delimiter, records=spec.records
         ) as source:
-            batch_id = self._import(pipeline, source, None, Watchers(on_progress, should_stop, on_batch))
+            watchers = Watchers(on_progress, should_stop, on_batch)
+            batch_id = self._import(definition, source, watchers, continue_on_error=continue_on_error)
         return self.get_batch_summary(batch_id)
+
+    def create_batch(
+        self,
+        batch_type: str,
+        items: Iterable[Mapping[str, Any]],
+        source_info: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> str:
+        """Store mappings as the pending items of a new batch; its id. They are streamed: any iterable will do.
+
+        Raises UsageError, and stores nothing, for an unknown batch type or an item that JSON cannot hold.
+        """
+        self.registry.get(batch_type)
+        with Store(self._engine, self._books_schema) as store:
+            with store.transaction() as connection:
+                check_readiness(connection, self._books_schema)
+            return store.create_pending(batch_type, items, source_info=source_info or {}, metadata=metadata or {})
+
+    def process_batch(
+        self,
+        batch_id: str,
+        continue_on_error: bool = True,
+        on_progress: Callable[[Progress], None] | None = None,
+        *,
+        should_stop: Callable[[], bool] | None = None,
+        on_batch: Callable[[str], None] | None = None,
+    ) -> BatchSummary:
+        """Process the pending items of a batch that create_batch has made, also of one that stopped early.
+
+        `continue_on_error=False`: the first failed item stops the batch, and the rest stays pending.
+        Raises as `run_pipeline` does, and UsageError when nothing is pending or somebody works on the batch.
+        """
+        batch = self._books.batch_row(self._books.id_of(batch_id))
+        self._refuse_running(batch)
+        if not batch.total_items or not batch.pending_items:
+            self._refuse_nothing_pending(batch)
+        definition = self._definition(batch.batch_type)
+        check_requirements(self._books, batch.batch_type, definition.requires)
+        source = PendingSource(batch, self._books.items(batch.batch_id, status=ItemStatus.PENDING))
+        watchers = Watchers(on_progress, should_stop, on_batch)
+        self._import(definition, source, watchers, stored=batch, continue_on_error=continue_on_error)
+        return self.get_batch_summary(batch.batch_id)
 
     def reprocess_batch(
         self,
@@ -104,17 +157,14 @@ class BatchManager:
         should_stop: Callable[[], bool] | None = None,
         on_batch: Callable[[str], None] | None = None,
     ) -> str | None:
-        """Take a batch's failed items (or all) through the pipeline again, as a new batch linked to it.
+        """Take a batch's failed items (or all) through its processor again, as a new batch linked to it.
 
         `corrections`: a repaired file of `export_failed`; only the records it names are taken, with its
         values. Gives the new batch's id, or None when there is nothing to reprocess.
         """
         batch = self.get_batch_summary(batch_id)
-        if self._books.is_owned(batch.batch_id):
-            raise UsageError(
-                "batch-running", f"batch {batch.batch_id} is still being worked on", hint="wait for its end"
-            )
-        pipeline = load_pipeline(self.project, batch.batch_type)
+        self._refuse_running(batch)
+        definition = self._definition(batch.batch_type)
         parent = Parent(batch, self._books.lineage(batch.batch_id))
         repairs = None
         if corrections is not None:
@@ -124,14 +174,110 @@ class BatchManager:
             return None
         items = self._books.to_reprocess(batch.batch_id, failed_items_only=failed_items_only)
         source = ItemsSource(batch, items, repairs)
-        new_id = self._import(pipeline, source, parent, Watchers(on_progress, should_stop, on_batch))
+        new_id = self._import(definition, source, Watchers(on_progress, should_stop, on_batch), parent=parent)
         if source.repaired:
             with Store(self._engine, self._books_schema) as store:
                 store.log(new_id, "info", f"{source.repaired} records corrected from {Path(corrections or '').name}")
         return new_id
 
-    def _import(self, pipeline: Pipeline, source: Source, parent: Parent | None, watchers: Watchers) -> str:
-        return Import(self._engine, self._books_schema, pipeline, source, watchers, parent).run()
+    def _import(
+        self,
+        definition: Definition,
+        source: Source,
+        watchers: Watchers,
+        *,
+        parent: Parent | None = None,
+        stored: BatchSummary | None = None,
+        continue_on_error: bool = True,
+    ) -> str:
+        return Import(
+            self._engine,
+            self._books_schema,
+            definition,
+            source,
+            watchers,
+            parent=parent,
+            stored=stored,
+            continue_on_error=continue_on_error,
+        ).run()
+
+    def _definition(self, batch_type: str) -> Definition:
+        """A registered batch type, or a pipeline that has been written since the registry was filled."""
+        if batch_type in self.registry.names():
+            return define(self.registry, batch_type)
+        return PipelineDefinition(load_pipeline(self.project, batch_type))
+
+    def _refuse_running(self, batch: BatchSummary) -> None:
+        if self._books.is_owned(batch.batch_id):
+            raise UsageError(
+                "batch-running", f"batch {batch.batch_id} is still being worked on", hint="wait for its end"
+            )
+
+    def _refuse_nothing_pending(self, batch: BatchSummary) -> NoReturn:
+        if batch.total_items is None:
+            message = f"batch {batch.batch_id} reads {batch.source_info.get('name')}: none of its items is pending"
+            raise UsageError("nothing-pending", message, hint="run_pipeline imports the file again")
+        message = f"batch {batch.batch_id} is {batch.status}: none of its {batch.total_items} items is pending"
+        raise UsageError("nothing-pending", message, hint="reprocess_batch takes the failed ones again")
+
+    # ── the same, awaited ────────────────────────────────────────────────────────────────────
+
+    async def run_pipeline_async(
+        self, name: str, file: str | Path, *, on_progress: Callable[[Progress], None] | None = None, **options: Any
+    ) -> BatchSummary:
+        """As `run_pipeline`, without blocking the loop; cancelling stops the run after its chunk."""
+        return await run_in_thread(self.run_pipeline, name, file, on_progress=on_progress, **options)
+
+    async def create_batch_async(
+        self,
+        batch_type: str,
+        items: Iterable[Mapping[str, Any]],
+        source_info: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> str:
+        """As `create_batch`, without blocking the loop; `items` is read in another thread."""
+        return await in_thread(self.create_batch, batch_type, items, source_info, metadata)
+
+    async def process_batch_async(
+        self, batch_id: str, continue_on_error: bool = True, on_progress: Callable[[Progress], None] | None = None
+    ) -> BatchSummary:
+        """As `process_batch`, without blocking the loop; cancelling stops the run after its chunk."""
+        return await run_in_thread(self.process_batch, batch_id, continue_on_error, on_progress=on_progress)
+
+    async def reprocess_batch_async(
+        self,
+        batch_id: str,
+        failed_items_only: bool = True,
+        *,
+        on_progress: Callable[[Progress], None] | None = None,
+        **options: Any,
+    ) -> str | None:
+        """As `reprocess_batch`, without blocking the loop; cancelling stops the run after its chunk."""
+        return await run_in_thread(
+            self.reprocess_batch, batch_id, failed_items_only, on_progress=on_progress, **options
+        )
+
+    async def get_batch_async(self, batch_id: str) -> BatchSummary:
+        """As `get_batch`, without blocking the loop."""
+        return await in_thread(self.get_batch, batch_id)
+
+    async def get_batch_summary_async(self, batch_id: str) -> BatchSummary:
+        """As `get_batch_summary`, without blocking the loop."""
+        return await in_thread(self.get_batch_summary, batch_id)
+
+    async def batch_statistics_async(self, days: int = 7) -> BatchStatistics:
+        """As `batch_statistics`, without blocking the loop."""
+        return await in_thread(self.batch_statistics, days)
+
+    def iter_items_async(
+        self, batch_id: str, *, status: ItemStatus | str | None = None, limit: int | None = None
+    ) -> AsyncIterator[Item]:
+        """As `iter_items`, without blocking the loop."""
+        return iterate_in_thread(self.iter_items(batch_id, status=status, limit=limit))
+
+    def iter_logs_async(self, batch_id: str) -> AsyncIterator[dict[str, Any]]:
+        """As `iter_logs`, without blocking the loop."""
+        return iterate_in_thread(self.iter_logs(batch_id))
 
     # ── look ─────────────────────────────────────────────────────────────────────────────────
 
@@ -139,23 +285,36 @@ class BatchManager:
         """One batch with its problems grouped. Raises UsageError when there is none."""
         return self._books.batch(self._books.id_of(batch_id))
 
+    def get_batch(self, batch_id: str) -> BatchSummary:
+        """One batch without its problems, which makes asking often cheap. Raises UsageError when there is none."""
+        return self._books.batch_row(self._books.id_of(batch_id))
+
     def list_batches(self, *, limit: int = 20, batch_type: str | None = None) -> list[BatchSummary]:
         """The newest batches, without their problems."""
         return self._books.batches(limit=limit, batch_type=batch_type)
+
+    def batch_statistics(self, days: int = 7) -> BatchStatistics:
+        """How the batches that ended in the last `days` times 24 hours did, and which ones need a look."""
+        return self._books.statistics(days=days)
 
     def resolve_batch(self, reference: str) -> str:
         """The full id that `last`, an id or an unambiguous beginning of one means. Raises UsageError."""
         return self._books.resolve(reference)
 
     def iter_items(
-        self, batch_id: str, *, status: ItemStatus | None = None, limit: int | None = None
+        self, batch_id: str, *, status: ItemStatus | str | None = None, limit: int | None = None
     ) -> Iterator[Item]:
-        """A batch's items in file order."""
-        return self._books.items(self._books.id_of(batch_id), status=status, limit=limit)
+        """A batch's items in file order. `status`: only those that stand there ("failed")."""
+        wanted = None if status is None else ItemStatus(status)
+        return self._pages(batch_id, lambda id_: self._books.items(id_, status=wanted, limit=limit))
 
     def iter_logs(self, batch_id: str) -> Iterator[dict[str, Any]]:
         """A batch's log in order."""
-        return iter(self._books.logs(self._books.id_of(batch_id)))
+        return self._pages(batch_id, lambda id_: iter(self._books.logs(id_)))
+
+    def _pages(self, batch_id: str, pages: Callable[[str], Iterator[T]]) -> Iterator[T]:
+        """Nothing is asked before the first member is."""
+        yield from pages(self._books.id_of(batch_id))
 
     def needs_attention(self, batch_id: str, *, limit: int | None = None) -> Iterator[Item]:
         """A batch's failed items that nothing repeats and nobody dismissed, in file order."""
@@ -209,6 +368,22 @@ class BatchManager:
     def explain(self, name: str) -> Explanation:
         """How a pipeline would be run in this database. Raises ConfigError when it could not be."""
         return self.targets.explain(load_pipeline(self.project, name))
+
+    @cached_property
+    def registry(self) -> ProcessorRegistry:
+        """The batch types known here: the project's pipelines, the packages named in its ri.yaml, and what you add."""
+        registry = ProcessorRegistry()
+        try:
+            project = self.project
+        except UsageError:
+            return registry
+        if (project.root / PIPELINES_FOLDER).is_dir():
+            registry.discover_pipelines(project.root / PIPELINES_FOLDER)
+        if project.spec.processors:
+            make_importable(project.root)
+        for package in project.spec.processors:
+            registry.discover(package)
+        return registry
 
     @property
     def targets(self) -> Targets:

@@ -1,26 +1,26 @@
-"""One batch from compiled pipeline to closed books: what `run` and `reprocess` have in common."""
+"""One batch from its definition to closed books: what run, process and reprocess have in common."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from sqlalchemy import Engine
 
-from ri_declarative.compiler.compile import compile_pipeline, required_fields
-from ri_declarative.compiler.processor import CompiledProcessor
 from ri_declarative.database.jsonb import printable
 from ri_declarative.database.readiness import check_readiness
 from ri_declarative.database.store import Ownership, Store
 from ri_declarative.engine.limits import Limits
 from ri_declarative.engine.run import Run
-from ri_declarative.errors import DatabaseError, SourceError, StoppedError
+from ri_declarative.errors import DatabaseError, StoppedError, UsageError
+from ri_declarative.manager.definitions import Definition
 from ri_declarative.processors.context import Batch, ImportContext
+from ri_declarative.processors.listeners import forgiving
+from ri_declarative.processors.protocol import Processor
 from ri_declarative.records import BatchSummary, Progress
 from ri_declarative.sources.source import Source
-from ri_declarative.spec.pipeline import Pipeline
 
 log = logging.getLogger("ri_declarative")
 
@@ -30,94 +30,114 @@ class Watchers(NamedTuple):
 
     on_progress: Callable[[Progress], None] | None = None
     should_stop: Callable[[], bool] | None = None
-    on_batch: Callable[[str], None] | None = None  # gets the new batch's id before the first record is read
+    on_batch: Callable[[str], None] | None = None  # gets the batch's id before the first record is read
 
 
 class Parent(NamedTuple):
     """The batch that is reprocessed, and all batches whose records count as one file with its."""
 
     batch: BatchSummary
-    lineage: tuple[str, ...]
+    lineage: tuple[str, ...]  # the one that read the records first comes first
 
 
 @dataclass(frozen=True)
 class Import:
-    """A source on its way through a pipeline."""
+    """A source on its way through a processor."""
 
     engine: Engine
     books_schema: str
-    pipeline: Pipeline
+    definition: Definition
     source: Source
-    watchers: Watchers
+    watchers: Watchers = field(default_factory=Watchers)
     parent: Parent | None = None  # reprocessing
+    stored: BatchSummary | None = None  # the batch that holds its items already
+    continue_on_error: bool = True
 
     def run(self) -> str:
-        """Work to the end; the new batch's id. Raises before anything is written, or StoppedError later."""
+        """Work to the end; the batch's id. Raises before anything is written, or StoppedError later."""
         with Store(self.engine, self.books_schema) as store:
-            processor = self._compile(store)
-            owner = store.create_batch(
-                self.pipeline.name,
-                self.source.info.as_json(),
-                fingerprint=self.pipeline.fingerprint,
-                parent_batch_id=self.parent.batch.batch_id if self.parent else None,
-                claim_to=processor.chunk_size,
-            )
+            processor = self._processor(store)
+            owner = self._own(store, processor)
             # A limit guards a first import against a wrong file; records that failed once may fail again.
-            limits = Limits() if self.parent else Limits.parse(self.pipeline.spec.limits.max_failed)
+            limits = Limits() if self.parent else self.definition.limits
             Run(
                 source=self.source,
                 processor=processor,
                 store=store,
                 owner=owner,
-                context=ImportContext(self._batch(owner)),
+                context=ImportContext(
+                    self._batch(owner), metadata=owner.metadata, continue_on_error=self.continue_on_error
+                ),
                 limits=limits,
                 on_begin=lambda: self._begin(store, owner),
                 should_stop=self.watchers.should_stop or (lambda: False),
-                on_progress=self.watchers.on_progress,
+                on_progress=forgiving(self.watchers.on_progress),
+                counts=owner.counts,
+                next_index=owner.next_index,
             ).to_the_end()
         return owner.batch_id
 
-    def _compile(self, store: Store) -> CompiledProcessor:
+    def _processor(self, store: Store) -> Processor:
         """All checks; makes the target table where the pipeline says so, only when all of them pass."""
         try:
             with store.transaction() as connection:
                 check_readiness(connection, self.books_schema)
-                processor = compile_pipeline(connection, self.pipeline, textual=self.source.textual)
-                self._check_header(processor)
+                # Of a file. Repaired records may have fields that the file never had: each answers for itself.
+                is_file = self.parent is None and self.stored is None
+                return self.definition.processor(connection, self.source, checks_header=is_file)
         except StoppedError as stopped:  # nothing has begun yet
             raise DatabaseError(stopped.code, stopped.message) from stopped
-        return processor
 
-    def _check_header(self, processor: CompiledProcessor) -> None:
-        """Of a file. Repaired records may have fields that the file never had: each answers for itself."""
-        header = self.source.info.header
-        if header is None or self.parent is not None:
-            return
-        messages = processor.check_header(header, required_fields(self.pipeline))
-        if messages:
-            raise SourceError("source-header", f"{self.source.info.name}: " + "; ".join(messages))
+    def _own(self, store: Store, processor: Processor) -> Ownership:
+        """A new batch, or the one whose items wait."""
+        fingerprint, parent = self.definition.fingerprint, self.parent
+        if self.stored is None:
+            return store.create_batch(
+                self.definition.batch_type,
+                self.source.info.as_json(),
+                fingerprint=fingerprint,
+                parent_batch_id=parent.batch.batch_id if parent else None,
+                claim_to=processor.chunk_size,
+                metadata=inherited(parent.batch.metadata) if parent else None,
+            )
+        batch_id = self.stored.batch_id
+        owner = store.claim_batch(batch_id, fingerprint=fingerprint, chunk_size=processor.chunk_size)
+        if owner is None:
+            raise UsageError(
+                "batch-running", f"somebody else has begun to work on batch {batch_id}", hint="wait for its end"
+            )
+        return owner
 
     def _batch(self, owner: Ownership) -> Batch:
+        lineage = self.parent.lineage if self.parent else ()
         return Batch(
             id=owner.batch_id,
-            batch_type=self.pipeline.name,
+            batch_type=self.definition.batch_type,
             started_at=owner.started_at,
             source_name=printable(self.source.info.name),
             parent_batch_id=self.parent.batch.batch_id if self.parent else None,
-            lineage=(*(self.parent.lineage if self.parent else ()), owner.batch_id),
+            lineage=(*lineage, owner.batch_id),
             books=self.books_schema,
+            source_info=self.stored.source_info if self.stored else self.source.info.as_json(),
+            original_batch_id=lineage[0] if lineage else None,
         )
 
     def _begin(self, store: Store, owner: Ownership) -> None:
         if self.watchers.on_batch is not None:
             self.watchers.on_batch(owner.batch_id)
-        details: dict[str, Any] = {"fingerprint": self.pipeline.fingerprint}
+        fingerprint = self.definition.fingerprint
+        details: dict[str, Any] = {"fingerprint": fingerprint}
         if self.parent is None:
-            message = f"{self.pipeline.name}: importing {self.source.info.name}"
+            message = f"{self.definition.batch_type}: importing {self.source.info.name}"
         else:
-            message = f"{self.pipeline.name}: reprocessing batch {self.parent.batch.batch_id}"
-            if self.parent.batch.fingerprint != self.pipeline.fingerprint:
+            message = f"{self.definition.batch_type}: reprocessing batch {self.parent.batch.batch_id}"
+            if self.parent.batch.fingerprint != fingerprint:
                 details["parent_fingerprint"] = self.parent.batch.fingerprint
                 message += "; the pipeline has changed since"
         log.info("%s as batch %s", message, owner.batch_id)
         store.log(owner.batch_id, "info", message, details)
+
+
+def inherited(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """What a batch that reprocesses another one takes over: what callers and hooks have stored, not our marks."""
+    return {key: value for key, value in metadata.items() if key != "dismissed"}

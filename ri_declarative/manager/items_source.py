@@ -1,4 +1,4 @@
-"""The items of an old batch as a source: reprocessing is a source, not a mode."""
+"""Items of the database as sources: reprocessing is a source, not a mode, and so is what create_batch has stored."""
 
 from __future__ import annotations
 
@@ -54,6 +54,40 @@ class ItemsSource:
         changed = [name for name in {**before, **after} if before.get(name, ABSENT) != after.get(name, ABSENT)]
         self.repaired += bool(changed)
         return _record(item, after, changed=changed)
+
+    def close(self) -> None:
+        """Nothing is held open between pages."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class PendingSource:
+    """Satisfies `Source`: the items that create_batch has stored and nothing has processed."""
+
+    sha256: str | None = None
+    bytes_read = 0
+
+    def __init__(self, batch: BatchSummary, items: Iterable[Item]) -> None:
+        facts = batch.source_info
+        self.info = SourceInfo(
+            name=str(facts.get("name", batch.batch_type)),
+            path=None,
+            format=str(facts.get("format", "items")),
+            encoding="utf-8",
+            records=batch.total_items,
+        )
+        self.textual = is_textual(self.info.format)
+        self._items = items
+
+    def __iter__(self) -> Iterator[Record]:
+        for item in self._items:
+            yield Record(item.index, item.line, item.source_data, (), item.parent_item_id)
 
     def close(self) -> None:
         """Nothing is held open between pages."""

@@ -1,10 +1,23 @@
-"""What a processor knows about the batch it works for."""
+"""What a hook knows of its batch, and what it may do: query, log, remember."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, CursorResult, Executable, TextClause, text
+
+from ri_declarative.database.hook_transaction import HookTransaction
+from ri_declarative.processors.item import ImportItem
+from ri_declarative.processors.journal import Journal
+
+Parameters = Mapping[str, Any] | Sequence[Any]
+_DRIVER_NAMES = re.compile(r"%\(\w+\)s")
 
 
 @dataclass(frozen=True)
@@ -18,23 +31,140 @@ class Batch:
     parent_batch_id: str | None
     lineage: tuple[str, ...]  # ids of the batches whose records count as one file, this one included
     books: str  # schema of the bookkeeping tables
+    source_info: Mapping[str, Any] = field(default_factory=dict)  # name, size, format, header, …
+    original_batch_id: str | None = None  # reprocessing: the batch that read the records first
 
 
-@dataclass(frozen=True)
 class ImportContext:
-    """The batch, and inside `process` the open transaction of the chunk."""
+    """One object per run: hooks share it, and nothing of it is global. Not to be kept beyond the batch."""
 
-    batch: Batch
-    transaction: Connection | None = None  # None in `prepare`, which touches no database
-    attempt: int = 1  # how often this chunk has been begun
+    def __init__(
+        self, batch: Batch, *, metadata: Mapping[str, Any] | None = None, continue_on_error: bool = True
+    ) -> None:
+        self.batch = batch
+        self.item: ImportItem | None = None  # the one that the running hook works for
+        self.continue_on_error = continue_on_error
+        self.journal = Journal(batch.batch_type)
+        self.transaction = HookTransaction()
+        self.attempt = 1  # how often the chunk has been begun
+        self._metadata = dict(metadata or {})
+        self._unstored: dict[str, Any] = {}
+
+    # ── the database ─────────────────────────────────────────────────────────────────────────
 
     @property
     def connection(self) -> Connection:
-        """The chunk's transaction. Never commit or roll back: the engine does."""
-        if self.transaction is None:
-            raise RuntimeError("there is no transaction outside of process()")
-        return self.transaction
+        """The chunk's transaction, which begins now. Savepoints (`begin_nested`) are fine, commit and rollback refused.
 
-    def within(self, transaction: Connection, attempt: int) -> ImportContext:
-        """The same batch inside a chunk's transaction."""
-        return replace(self, transaction=transaction, attempt=attempt)
+        What is done in it is undone when the hook raises, and stays when the chunk is committed.
+        """
+        return self.transaction.connection()
+
+    def execute(self, query: str | Executable, params: Parameters | None = None) -> list[dict[str, Any]]:
+        """The rows as mappings; empty for a statement that gives none.
+
+        `query`: text with `:name` and a mapping, text with `%s` and a sequence, or a SQLAlchemy statement.
+        """
+        result = self._run(query, params)
+        return [dict(row) for row in result.mappings()] if result.returns_rows else []
+
+    def execute_one(self, query: str | Executable, params: Parameters | None = None) -> dict[str, Any] | None:
+        """The first row as a mapping, None when there is none."""
+        result = self._run(query, params)
+        row = result.mappings().first() if result.returns_rows else None
+        return None if row is None else dict(row)
+
+    def executemany(self, query: str | Executable, params: Sequence[Parameters]) -> int:
+        """Run a statement once for each of `params`; how many rows it changed."""
+        if not params:
+            return 0
+        if isinstance(query, str) and not _is_named(query, params[0]):
+            return int(self.connection.exec_driver_sql(query, [tuple(p) for p in params]).rowcount)
+        return int(self.connection.execute(_statement(query), list(params)).rowcount)  # type: ignore[arg-type]
+
+    def _run(self, query: str | Executable, params: Parameters | None) -> CursorResult[Any]:
+        if isinstance(query, str) and params is not None and not _is_named(query, params):
+            return self.connection.exec_driver_sql(query, params if isinstance(params, Mapping) else tuple(params))
+        return self.connection.execute(_statement(query), params or {})
+
+    # ── the log ──────────────────────────────────────────────────────────────────────────────
+
+    def debug(self, message: object, details: Mapping[str, Any] | None = None) -> None:
+        """A line in `import_logs`, tied to the batch and the item, and to the Python logger."""
+        self._log("debug", message, details)
+
+    def info(self, message: object, details: Mapping[str, Any] | None = None) -> None:
+        """As `debug`, at level info."""
+        self._log("info", message, details)
+
+    def warning(self, message: object, details: Mapping[str, Any] | None = None) -> None:
+        """As `debug`, at level warning. In `validate_item` it is the reason when that returns False."""
+        self._log("warning", message, details)
+
+    def error(self, message: object, details: Mapping[str, Any] | None = None) -> None:
+        """As `debug`, at level error. Does not fail the item: raise for that."""
+        self._log("error", message, details)
+
+    def _log(self, level: str, message: object, details: Mapping[str, Any] | None) -> None:
+        self.journal.add(level, message, details, None if self.item is None else self.item.index)
+
+    # ── what the batch knows ─────────────────────────────────────────────────────────────────
+
+    def set_metadata(self, key: str, value: Any) -> None:
+        """Remember any object for the time of the run; what JSON can hold is stored with the batch, too."""
+        self._metadata[key] = value
+        if _is_storable(value):
+            self._unstored[key] = value
+
+    def get_metadata(self, key: str, default: Any = None) -> Any:
+        """What was set in this run, or stored with the batch or with the one it reprocesses."""
+        return self._metadata.get(key, default)
+
+    def is_reprocess(self) -> bool:
+        """Whether the batch takes records of another one again."""
+        return self.batch.parent_batch_id is not None
+
+    def get_original_batch_id(self) -> str | None:
+        """When reprocessing: the batch that read the records first. None otherwise."""
+        return self.batch.original_batch_id
+
+    # ── for the engine ───────────────────────────────────────────────────────────────────────
+
+    @contextmanager
+    def within(self, connect: Callable[[], Connection], *, attempt: int = 1, isolate: bool = False) -> Iterator[None]:
+        """The time of one transaction, which `connect` begins when something needs it."""
+        self.attempt = attempt
+        with self.transaction.within(connect, isolate=isolate):
+            yield
+
+    @property
+    def unstored_metadata(self) -> Mapping[str, Any]:
+        """What has been set since `stored`."""
+        return self._unstored
+
+    def stored(self) -> None:
+        """Log and metadata are committed."""
+        self.journal.stored()
+        self._unstored = {}
+
+
+@lru_cache(maxsize=256)
+def _text(query: str) -> TextClause:
+    return text(query)
+
+
+def _statement(query: str | Executable) -> Executable:
+    return _text(query) if isinstance(query, str) else query
+
+
+def _is_named(query: str, params: Parameters) -> bool:
+    """Whether the query's parameters are `:name`, SQLAlchemy's; `%s` and `%(name)s` are the driver's."""
+    return isinstance(params, Mapping) and not _DRIVER_NAMES.search(query)
+
+
+def _is_storable(value: Any) -> bool:
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return True

@@ -1,8 +1,8 @@
 """What the engine asks of anything that processes records, compiled or hand-written.
 
 A processor works in two steps so that the two threads of a run can share it: `prepare` is pure and
-runs beside the reader, `process` runs inside the chunk's transaction beside the writer. A chunk
-that is tried again after a passing fault repeats `process` only (law 8).
+runs beside the reader, `process` runs beside the writer: it calls the hooks and writes inside the
+chunk's transaction. A chunk that is tried again after a passing fault repeats `process` only (law 8).
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from ri_declarative.processors.context import ImportContext
+from ri_declarative.processors.hooks import Hooks
+from ri_declarative.processors.retry import Retry
 from ri_declarative.records import Outcome, Record
 
 
@@ -20,11 +22,16 @@ class Processor(Protocol):
     batch_type: str
     chunk_size: int
     target: str | None  # where completed rows lie, for the items; None: the outcomes say
+    retry: Retry
+    hooks: Hooks  # the engine calls those of the batch, the processor those of its items
 
-    def prepare(self, chunk: Sequence[Record], context: ImportContext) -> Any:
-        """What `process` needs of the chunk; touches no database. Shape is the processor's own."""
+    def prepare(self, chunk: Sequence[Record]) -> Any:
+        """What `process` needs of the chunk; touches no database and calls no hook. Shape is the processor's own."""
         ...
 
     def process(self, prepared: Any, context: ImportContext) -> Sequence[Outcome]:
-        """Write the chunk inside the open transaction of `context`; never commits."""
+        """Write the chunk inside the transaction of `context`; never commits.
+
+        Fewer outcomes than records only when the last one says `stop`.
+        """
         ...

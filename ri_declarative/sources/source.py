@@ -26,11 +26,13 @@ class SourceInfo:
     mtime: str | None = None  # ISO 8601 in UTC; None for pipes
     header: tuple[str, ...] | None = None  # as in the file; None for formats without one
     delimiter: str | None = None  # None for formats without one
+    records: int | None = None  # how many there are; None: known at the end
 
     def as_json(self) -> dict[str, Any]:
         """Everything as JSON values; the header is a list."""
         found = asdict(self)
         found["header"] = None if self.header is None else list(self.header)
+        del found["records"]  # the batch's total
         return found
 
 

@@ -10,6 +10,7 @@ from ri_declarative.spec.positions import KeyPath
 from ri_declarative.spec.yaml_text import yaml_text
 
 _NULL_MEANS: dict[KeyPath, str] = {
+    ("source", "match"): "no file by its name",
     ("source", "format"): "from the file's ending",
     ("source", "encoding"): "the byte-order mark if there is one, else utf-8",
     ("source", "delimiter"): "a comma for csv, a tab for tsv",

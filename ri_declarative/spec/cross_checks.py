@@ -29,13 +29,16 @@ class Declared(NamedTuple):
 
 
 def cross_check(parts: Outline, schema: Mapping[str, Any], *, has_hooks: bool) -> Iterator[Finding]:
-    """Every finding about how the parts fit together; `schema` is {} when there is none."""
+    """Every finding about how the parts fit together; `schema` is {} when there is none.
+
+    `has_hooks`: a hook sees the records, and may use any field.
+    """
     declared = declared_fields(schema)
     yield from _records(parts)
     yield from _headers(parts)
     if declared.names:
         yield from _unknown_fields(parts, declared)
-        if not has_hooks:  # a hook may read any field
+        if not has_hooks:
             yield from _misspelt_source_fields(parts, declared)
     yield from _columns_left_out(parts, schema)
     yield from _key(parts, schema)

@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
+from ri_declarative.spec.durations import DURATION, EXPECTED
 from ri_declarative.spec.models import PipelineSpec, ProjectSpec
 from ri_declarative.spec.record_keywords import RECORD_SCHEMA, record_schema_hints
 from ri_declarative.spec.record_schema import DIALECT
@@ -21,6 +22,7 @@ _WAYS = ("field", "value", "run", "lookup")
 _NAMES = ("field", "run", "lookup", "match", "take")  # of ColumnSpec
 _ONE_WAY = "needs exactly one of field, value, run, lookup"
 _DATE_PATTERN = r"^(?:[^%]|%[dmYyHMSfzjbBpI%])*%[dmYyHMSfzjbBpI](?:[^%]|%[dmYyHMSfzjbBpI%])*$"
+_FILE_NAME = r"^[^/\\]+$"
 _SHARE = r"^(?:100(?:\.0+)?|[0-9]{1,2}(?:\.[0-9]+)?)%$"
 
 
@@ -87,6 +89,12 @@ def _add_rules(parts: dict[str, Any]) -> None:
         "pattern": _DATE_PATTERN,
         "patternErrorMessage": "expected directives like %d/%m/%Y",  # shown by the YAML language server
     }
+    for branch in parts["SourceSpec"]["properties"]["match"]["anyOf"]:
+        names = branch.get("items", branch)
+        if names["type"] == "string":
+            names |= {"pattern": _FILE_NAME, "patternErrorMessage": "expected the pattern of a file's name only"}
+    for key in ("backoff", "max"):
+        parts["RetrySpec"]["properties"][key] |= {"pattern": f"^{DURATION}$", "patternErrorMessage": EXPECTED}
     parts["LimitsSpec"]["properties"]["max_failed"] |= {
         "minimum": 0,
         "pattern": _SHARE,

@@ -8,25 +8,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from decimal import Decimal
+from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from ri_declarative.sources.encodings import unknown_encoding
 from ri_declarative.spec.date_words import directives_meant
-
-
-def _meaning(**words: str) -> dict[str, Any]:
-    """What each word of a closed list means, for editors and the reference."""
-    return {"meanings": words}
-
+from ri_declarative.spec.model_parts import KeyPath, Model, Names, NamesOrNone, NonEmpty, Number, meaning
+from ri_declarative.spec.positions import clip
+from ri_declarative.spec.retry import RetrySpec as RetrySpec  # a part of the language like those below
 
 # What `clean` may do to a text, applied in the order written.
 Cleaner = Annotated[
     Literal["trim", "collapse_spaces", "lower", "upper", "nfc", "digits"],
     Field(
-        json_schema_extra=_meaning(
+        json_schema_extra=meaning(
             trim="removes surrounding white space",
             collapse_spaces="turns each run of white space into one blank",
             lower="small letters",
@@ -40,7 +37,7 @@ Cleaner = Annotated[
 RunValue = Annotated[
     Literal["batch_id", "item_id", "started_at", "source_name", "line"],
     Field(
-        json_schema_extra=_meaning(
+        json_schema_extra=meaning(
             batch_id="the batch's id, a UUID",
             item_id="the item's id, a UUID that leads from the row to the record it came from",
             started_at="when the batch began",
@@ -51,37 +48,11 @@ RunValue = Annotated[
 ]
 
 
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-def _as_key_path(value: Any) -> Any:
-    return value.split(".") if isinstance(value, str) else value
-
-
 def _as_column(value: Any) -> Any:
     return {"field": value} if isinstance(value, str) else value
 
 
-NonEmpty = Annotated[str, Field(min_length=1)]
-# A text may stand for a list of one; `json_schema_input_type` tells messages and editors so.
-Names = Annotated[
-    list[NonEmpty], BeforeValidator(_as_list, json_schema_input_type=NonEmpty | list[NonEmpty]), Field(min_length=1)
-]
-# Keys that lead into nested values; a text is split at its dots.
-KeyPath = Annotated[
-    list[NonEmpty],
-    BeforeValidator(_as_key_path, json_schema_input_type=NonEmpty | list[NonEmpty]),
-    Field(min_length=1),
-]
-Number = Annotated[Decimal, WithJsonSchema({"type": "number"})]  # never through a float
 DATE_DIRECTIVES = frozenset("dmYyHMSfzjbBpI%")
-
-
-class Model(BaseModel):
-    """Base of all: unknown keys are errors, values are never coerced, instances are frozen."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=True)
 
 
 class FieldSpec(Model):
@@ -124,6 +95,12 @@ class FieldSpec(Model):
 class SourceSpec(Model):
     """Raw text to records."""
 
+    match: Names | None = Field(
+        default=None,
+        description="The names of the files that belong here, for `ri run --all`: a pattern or a list of them, "
+        "with `*`, `?` and `[…]`, without folders. Small and capital letters count.",
+        examples=["customers_*.csv"],
+    )
     format: Literal["csv", "tsv", "json", "jsonl"] | None = Field(
         default=None, description="How the file is written. Default: told by the file's ending.", examples=["csv"]
     )
@@ -152,9 +129,27 @@ class SourceSpec(Model):
     unknown_fields: Literal["error", "ignore"] = Field(
         default="error",
         description="A header that nothing uses: `error` refuses, `ignore` keeps it in source_data only.",
-        json_schema_extra=_meaning(error="refused before anything is written", ignore="kept in source_data only"),
+        json_schema_extra=meaning(error="refused before anything is written", ignore="kept in source_data only"),
         examples=["ignore"],
     )
+
+    def matches(self, name: str) -> bool:
+        """Whether the file of this name (without folders) belongs here; never without `match`.
+
+        >>> SourceSpec(match=["customers_*.csv"]).matches("customers_2026.csv")
+        True
+        """
+        return any(fnmatchcase(name, pattern) for pattern in self.match or ())
+
+    @field_validator("match")
+    @classmethod
+    def _patterns_of_names(cls, value: list[str] | None) -> list[str] | None:
+        for pattern in value or ():
+            if "/" in pattern or "\\" in pattern:
+                raise ValueError(f'"{clip(pattern)}" names a folder; write the pattern of the file\'s name only')
+            if re.search(r"\{[^{}]*,[^{}]*\}", pattern):
+                raise ValueError(f'braces are not expanded in "{clip(pattern)}"; write a list of patterns')
+        return value
 
     @field_validator("encoding")
     @classmethod
@@ -188,13 +183,13 @@ class ColumnSpec(Model):
     missing: Literal["fail", "null"] = Field(
         default="fail",
         description="With lookup: a present value without a partner fails or gives NULL.",
-        json_schema_extra=_meaning(fail="the record fails", null="the column becomes NULL"),
+        json_schema_extra=meaning(fail="the record fails", null="the column becomes NULL"),
         examples=["null"],
     )
     on_update: Literal["set", "keep", "fill"] = Field(
         default="set",
         description="When the row exists: set it, keep what is there, or fill it only where NULL.",
-        json_schema_extra=_meaning(
+        json_schema_extra=meaning(
             set="write the value", keep="keep what is there", fill="write it only where there is NULL"
         ),
         examples=["keep"],
@@ -202,7 +197,7 @@ class ColumnSpec(Model):
     on_missing: Literal["null", "keep"] = Field(
         default="null",
         description="When the field has no value and the row exists: write NULL or keep what is there.",
-        json_schema_extra=_meaning(null="write NULL", keep="keep what is there"),
+        json_schema_extra=meaning(null="write NULL", keep="keep what is there"),
         examples=["keep"],
     )
 
@@ -264,13 +259,13 @@ class TargetSpec(Model):
     on_conflict: Literal["update", "ignore", "error"] = Field(
         default="update",
         description="The row existed before this batch: update it, skip the record, or fail it.",
-        json_schema_extra=_meaning(update="update the row", ignore="skip the record", error="fail the record"),
+        json_schema_extra=meaning(update="update the row", ignore="skip the record", error="fail the record"),
         examples=["ignore"],
     )
     on_duplicate: Literal["last", "first", "error"] = Field(
         default="last",
         description="The same key again in one batch: the last wins, the first wins, or later ones fail.",
-        json_schema_extra=_meaning(
+        json_schema_extra=meaning(
             last="records are applied in file order", first="later ones are skipped", error="later ones fail"
         ),
         examples=["first"],
@@ -305,6 +300,11 @@ class PipelineSpec(Model):
         description="What comes here, from where, how often.",
         examples=["Customers exported nightly from the CRM"],
     )
+    requires: NamesOrNone = Field(
+        default=[],
+        description="Pipelines or processor classes that must have completed before this one runs.",
+        examples=[["product_catalog"]],
+    )
     source: SourceSpec = Field(
         default=SourceSpec(), description="Raw text to records.", examples=[{"format": "csv", "encoding": "latin-1"}]
     )
@@ -319,6 +319,12 @@ class PipelineSpec(Model):
         examples=[{"table": "public.customers", "key": "email", "columns": {"email": "email"}}],
     )
     limits: LimitsSpec = Field(default=LimitsSpec(), description="When to stop.", examples=[{"max_failed": "20%"}])
+    retry: RetrySpec = Field(
+        default=RetrySpec(),
+        description="What to do about a passing fault: a deadlock, a serialization failure, a lock or statement "
+        "timeout.",
+        examples=[{"attempts": 3, "backoff": "500ms", "max": "30s"}],
+    )
     chunk_size: Annotated[int, Field(ge=1, le=100_000)] = Field(
         default=5000, description="Records per transaction.", examples=[1000]
     )
@@ -328,9 +334,12 @@ class ProjectDefaults(Model):
     """`defaults:` in ri.yaml, under every pipeline's own words."""
 
     source: dict[str, Any] = Field(
-        default={}, description="Defaults for `source`, without fields.", examples=[{"null_values": ["", "NULL"]}]
+        default={},
+        description="Defaults for `source`, without fields and match.",
+        examples=[{"null_values": ["", "NULL"]}],
     )
     limits: dict[str, Any] = Field(default={}, description="Defaults for `limits`.", examples=[{"max_failed": "5%"}])
+    retry: dict[str, Any] = Field(default={}, description="Defaults for `retry`.", examples=[{"attempts": 5}])
     chunk_size: int | None = Field(default=None, description="Default for `chunk_size`.", examples=[2000])
 
 

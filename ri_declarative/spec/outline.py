@@ -36,6 +36,7 @@ class Outline(NamedTuple):
     key: tuple[Name, ...]
     format: str | None  # as written in source
     records_written: bool  # source.records is there, right or wrong
+    requires: tuple[Name, ...]
 
 
 def outline(data: Mapping[str, Any]) -> Outline:
@@ -52,6 +53,7 @@ def outline(data: Mapping[str, Any]) -> Outline:
         key=tuple(_names(target.get("key"), ("target", "key"))),
         format=written if isinstance(written, str) else None,
         records_written=source.get("records") is not None,
+        requires=tuple(_names(data.get("requires"), ("requires",))),
     )
 
 

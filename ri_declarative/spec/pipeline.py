@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from ri_declarative.errors import ConfigError, Diagnostic, Position, UsageError
+from ri_declarative.errors import ConfigError, Diagnostic, Position, Severity, UsageError
 from ri_declarative.spec.cross_checks import cross_check
+from ri_declarative.spec.dependencies import check_requires
 from ri_declarative.spec.diagnose import validate
+from ri_declarative.spec.hook_file import HookFile, read_hook_file
 from ri_declarative.spec.models import ColumnSpec, PipelineSpec
 from ri_declarative.spec.outline import outline
 from ri_declarative.spec.positions import Finding, Positions, clip, deepest, to_diagnostics
@@ -25,11 +27,20 @@ from ri_declarative.words import did_you_mean
 
 SCHEMA_FOLDER = "schema"
 HOOKS_FOLDER = "hooks"
+# Of PipelineSpec, about what happens to a record; the schema is in the fingerprint by itself.
+_DECIDES_NOTHING: dict[str, Any] = {
+    "description": True,
+    "record_schema": True,
+    "requires": True,
+    "retry": True,
+    "source": {"match": True},
+}
+_NO_HOOKS = HookFile(frozenset())
 
 
 @dataclass(frozen=True)
 class Pipeline:
-    """A pipeline without findings. `spec` holds the defaults of ri.yaml, too."""
+    """A pipeline without errors. `spec` holds the defaults of ri.yaml, too."""
 
     name: str
     path: Path  # of its YAML file
@@ -38,6 +49,8 @@ class Pipeline:
     fingerprint: str  # sha256 of everything that decides what happens to a record
     positions: Positions = field(repr=False)  # ("schema", …) may lie in a file of schema/
     hooks_path: Path | None = None  # None: it has no hooks
+    hooks: frozenset[str] = frozenset()  # the names that its hook file defines
+    warnings: tuple[Diagnostic, ...] = ()
 
     def at(self, *keys: str | int) -> Position:
         """The position of the deepest known key on the path; the file's start when none is."""
@@ -54,24 +67,35 @@ def load_pipeline(project: Project, name: str) -> Pipeline:
     path = _path(project, name)
     file = f"{PIPELINES_FOLDER}/{path.name}"
     data, positions, diagnostics, suspects = read_yaml(path, file)
+    hooks_path = _hooks_path(project, name)
+    hook_file = read_hook_file(hooks_path, f"{HOOKS_FOLDER}/{hooks_path.name}") if hooks_path else _NO_HOOKS
     if data is None:
-        raise ConfigError(diagnostics)
+        raise ConfigError([*diagnostics, *hook_file.diagnostics])
     merged = _with_defaults(project, data, positions)
     schema = _record_schema(project, name, merged)
-    hooks_path = _hooks_path(project, name)
     all_positions = {**merged.positions, **schema.positions}
     spec = validate(PipelineSpec, merged.data)
     findings = [
         *(() if isinstance(spec, PipelineSpec) else spec),
         *schema.findings,
-        *_parts(merged.data, schema.data, has_hooks=hooks_path is not None),
+        *_parts(project, name, merged.data, schema.data, hook_file),
     ]
     judged = [finding for finding in findings if finding.path not in suspects]
-    found = [*diagnostics, *schema.diagnostics, *to_diagnostics(judged, all_positions, file)]
-    if found or not isinstance(spec, PipelineSpec):
+    found = [*diagnostics, *schema.diagnostics, *hook_file.diagnostics]
+    found += to_diagnostics(judged, all_positions, file)
+    if not isinstance(spec, PipelineSpec) or any(f.severity is Severity.ERROR for f in found):
         raise ConfigError(found)
-    fingerprint = _fingerprint(spec, schema.data, hooks_path)
-    return Pipeline(name, path, spec, schema.data, fingerprint, all_positions, hooks_path)
+    return Pipeline(
+        name,
+        path,
+        spec,
+        schema.data,
+        _fingerprint(spec, schema.data, hooks_path),
+        all_positions,
+        hooks_path,
+        hook_file.names,
+        tuple(found),
+    )
 
 
 class _Merged(NamedTuple):
@@ -183,8 +207,16 @@ def _hooks_path(project: Project, name: str) -> Path | None:
     return path if path.is_file() else None
 
 
-def _parts(data: Any, schema: Mapping[str, Any], *, has_hooks: bool) -> list[Finding]:
-    return list(cross_check(outline(data), schema, has_hooks=has_hooks)) if isinstance(data, dict) else []
+def _parts(project: Project, name: str, data: Any, schema: Mapping[str, Any], hook_file: HookFile) -> Iterator[Finding]:
+    """Every finding about names that must fit something else: another part, a hook, another pipeline."""
+    if not isinstance(data, dict):
+        return
+    parts = outline(data)
+    yield from cross_check(parts, schema, has_hooks=hook_file.may_see_records)
+    if parts.requires:
+        # Classes are not imported here: where there may be some, any name may be one's.
+        known = None if project.spec.processors else pipeline_names(project)
+        yield from check_requires(name, parts.requires, known)
 
 
 def _columns(spec: PipelineSpec, schema: Mapping[str, Any]) -> dict[str, ColumnSpec]:
@@ -197,8 +229,12 @@ def _fingerprint(spec: PipelineSpec, schema: Mapping[str, Any], hooks_path: Path
     """Formatting, key order, the description and written-out defaults do not change it; the order within lists does.
 
     Of what is said only what differs from a default counts, so that a new key of the language changes nothing.
+    What decides whether and how often something is tried, but about no record, is left out: a stopped batch may be
+    resumed with more patience. (chunk_size decides: a limit is looked at between chunks.)
     """
-    words = spec.model_dump(by_alias=True, exclude_defaults=True, exclude={"description", "record_schema"})
+    words = spec.model_dump(by_alias=True, exclude_defaults=True, exclude=_DECIDES_NOTHING)
+    if not words.get("source", True):  # said nothing but `match`
+        del words["source"]
     columns = {name: column.model_dump(exclude_defaults=True) for name, column in _columns(spec, schema).items()}
     words["target"]["columns"] = columns
     for name, said in words.get("source", {}).get("fields", {}).items():

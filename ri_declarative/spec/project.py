@@ -15,11 +15,13 @@ from ri_declarative.errors import ConfigError, Diagnostic, UsageError
 from ri_declarative.spec.diagnose import validate
 from ri_declarative.spec.models import LimitsSpec, PipelineSpec, ProjectSpec, SourceSpec
 from ri_declarative.spec.positions import Finding, KeyPath, Positions, deepest, to_diagnostics
+from ri_declarative.spec.retry import RetrySpec
 from ri_declarative.spec.strict_yaml import read_yaml
 
 PROJECT_FILE = "ri.yaml"
 PIPELINES_FOLDER = "pipelines"
 STEM = re.compile(r"[a-z][a-z0-9_]*")
+_OF_ONE_PIPELINE = frozenset({"fields", "match"})  # of source
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -96,14 +98,18 @@ def _defaults(data: Any) -> Iterator[Finding]:
     defaults = data.get("defaults") if isinstance(data, dict) else None
     if not isinstance(defaults, dict):
         return
-    parts: list[tuple[str, type[BaseModel]]] = [("source", SourceSpec), ("limits", LimitsSpec)]
+    parts: list[tuple[str, type[BaseModel]]] = [
+        ("source", SourceSpec),
+        ("limits", LimitsSpec),
+        ("retry", RetrySpec),
+    ]
     for name, model in parts:
         part = defaults.get(name, {})
         if isinstance(part, dict):
             yield from _moved(validate(model, part), ("defaults", name))
-            if "fields" in part and name == "source":
-                message = "fields belong to one pipeline; move them there"
-                yield Finding(("defaults", "source", "fields"), "unknown-key", message)
+            for key in part.keys() & _OF_ONE_PIPELINE if name == "source" else ():
+                message = "belongs to one pipeline; move it there"
+                yield Finding(("defaults", "source", key), "unknown-key", message)
     if isinstance(size := defaults.get("chunk_size"), int):
         checked = validate(PipelineSpec, {"chunk_size": size, "target": {"table": "t", "key": "k"}})
         yield from _moved(checked, ("defaults",))

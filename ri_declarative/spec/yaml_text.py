@@ -58,7 +58,7 @@ def _block(data: Mapping[str, Any], path: KeyPath, notes: Notes) -> Iterator[str
         elif isinstance(value, dict) and value:
             yield f"{indent}{_scalar(key)}:{_note(notes, here)}"
             yield from _block(value, here, notes)
-        elif isinstance(value, list) and len(line) > _WIDTH:
+        elif isinstance(value, list) and value and len(line) > _WIDTH:
             yield f"{indent}{_scalar(key)}:{_note(notes, here)}"
             yield from (f"{indent}  - {flow(entry)}" for entry in value)
         else:

@@ -24,7 +24,7 @@ from ri_declarative.stages.headers import (
 from ri_declarative.stages.refusal import RefusedError, quoted, visible
 from ri_declarative.stages.scalars import Kind, Reader, reader
 
-__all__ = ["Chunk", "FieldRule", "Kind", "Parser"]
+__all__ = ["Chunk", "FieldRule", "Kind", "Parser", "unreadable"]
 
 _MOST_PLANS = 256  # JSON records differ in their keys; a hostile file must not fill the memory
 
@@ -103,7 +103,7 @@ class Parser:
         for position, record in enumerate(records):
             source = record.source_data
             if record.problems or isinstance(source, str):
-                parsed: dict[str, Any] | tuple[Problem, ...] = record.problems or (_UNREADABLE,)
+                parsed: dict[str, Any] | tuple[Problem, ...] = unreadable(record)
             else:
                 parsed = self._read(source, plans.get(tuple(source)) or self._plan(source))
             if isinstance(parsed, dict):
@@ -232,6 +232,11 @@ def _value_at(source: Mapping[str, Any], keys: Sequence[str]) -> Any:
             return _NOTHING
         value = value[key]
     return value
+
+
+def unreadable(record: Record) -> tuple[Problem, ...]:
+    """Why there is nothing to read in a record; empty when there is."""
+    return record.problems or ((_UNREADABLE,) if isinstance(record.source_data, str) else ())
 
 
 _NOTHING: Any = object()

@@ -6,12 +6,19 @@ from refusals.refusal_roles import connected_as, ordinary_role
 from support.workbench import Workbench
 
 from ri_declarative.codes import CODES
+from ri_declarative.manager.checks import check_files
+from ri_declarative.spec.project import load_project
 
 
 def said(bench: Workbench) -> dict[str, str]:
     """Code → message of every finding of a check."""
     with bench.manager() as manager:
         return {finding.code: finding.message for finding in manager.check()}
+
+
+def said_of_files(bench: Workbench) -> dict[str, str]:
+    """The same without the database."""
+    return {finding.code: finding.message for finding in check_files(load_project(bench.root)).all}
 
 
 def test_column_type(bench: Workbench) -> None:
@@ -38,6 +45,12 @@ def test_date_format(bench: Workbench) -> None:
     assert said(bench) == {"date-format": CODES["date-format"].example}
 
 
+def test_hook_file(bench: Workbench) -> None:
+    bench.pipeline("customer_data", "target: {table: t, key: k, columns: {k: k}}\n")
+    bench.file("hooks/custmer_data.py", "def validate_item(item, ctx): return True\n")
+    assert said_of_files(bench) == {"hook-file": CODES["hook-file"].example}
+
+
 def test_key_trigger(bench: Workbench) -> None:
     bench.sql(
         "CREATE TABLE customers (email text PRIMARY KEY); CREATE FUNCTION tidy() RETURNS trigger LANGUAGE plpgsql "
@@ -46,6 +59,18 @@ def test_key_trigger(bench: Workbench) -> None:
     )
     bench.pipeline("customer_data", "target: {table: customers, key: email, columns: {email: email}}\n")
     assert said(bench) == {"key-trigger": CODES["key-trigger"].example}
+
+
+def test_requires_cycle(bench: Workbench) -> None:
+    for name, other in (("customer_data", "orders"), ("orders", "customer_data")):
+        bench.pipeline(name, f"target: {{table: t, key: k, columns: {{k: k}}}}\nrequires: {other}\n")
+    assert said_of_files(bench) == {"requires-cycle": CODES["requires-cycle"].example}
+
+
+def test_requires_unknown(bench: Workbench) -> None:
+    bench.pipeline("product_catalog", "target: {table: t, key: k, columns: {k: k}}\n")
+    bench.pipeline("orders", "target: {table: t, key: k, columns: {k: k}}\nrequires: [product_catlog]\n")
+    assert said_of_files(bench) == {"requires-unknown": CODES["requires-unknown"].example}
 
 
 def test_row_security(bench: Workbench) -> None:

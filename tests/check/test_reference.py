@@ -73,6 +73,7 @@ def test_every_example_loads_and_says_something(key: Key, tmp_path: Path) -> Non
         return
     text = yaml_text(_merged(BASE, key.example))
     (tmp_path / "pipelines" / "p.yaml").write_text(text, encoding="utf-8")
+    (tmp_path / "pipelines" / "product_catalog.yaml").touch()  # that an example requires
     spec = load_pipeline(load_project(tmp_path), "p").spec
     said: Any = spec.model_dump(by_alias=True)
     step: Any = key.example

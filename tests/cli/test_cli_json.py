@@ -60,7 +60,7 @@ def test_a_schema_is_valid_and_strict(schema: dict[str, Any]) -> None:
 
 def test_every_shape_of_the_source_has_a_schema_and_no_other() -> None:
     sources = [path.read_text(encoding="utf-8") for path in (REPOSITORY / "ri_declarative/cli").rglob("*.py")]
-    assert {found for text in sources for found in re.findall(r'"(ri\.[a-z]+/\d+)"', text)} == set(SCHEMAS)
+    assert {found for text in sources for found in re.findall(r'"(ri\.[a-z.]+/\d+)"', text)} == set(SCHEMAS)
 
 
 def test_a_schema_is_named_like_its_shape() -> None:
@@ -97,6 +97,9 @@ SHAPES: list[tuple[str, Sequence[str]]] = [
     ("status --pipeline nobody", ["batches"]),
     ("status {batch}", ["status"]),
     ("status feed", ["error"]),
+    ("status --stats", ["status.stats"]),
+    ("status --stats --days 30", ["status.stats"]),
+    ("status {batch} --stats", ["error"]),
     ("errors {batch}", ["errors"]),
     ("errors {batch} --csv fix.csv", ["export"]),
     ("errors {batch} --csv nowhere/fix.csv", ["error"]),

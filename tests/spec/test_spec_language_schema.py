@@ -41,6 +41,18 @@ def test_the_short_forms_are_allowed() -> None:
     )
 
 
+@pytest.mark.parametrize("text", ["retry: {max: 1.5m}", "source: {match: [a.csv, 'b*.csv']}", "requires: a"])
+def test_durations_and_names_are_allowed(text: str) -> None:
+    assert messages("target: {table: t, key: k}\n" + text) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["retry: {max: 30}", "retry: {backoff: 1h}", "source: {match: a/b.csv}", "requires: 5"]
+)
+def test_durations_and_names_are_judged(text: str) -> None:
+    assert messages("target: {table: t, key: k}\n" + text)
+
+
 @pytest.mark.parametrize(
     "text", ["target: {table: t}", "target: {table: t, key: 5}", "target: {table: t, key: k, colums: {}}", "a: 1"]
 )

@@ -40,6 +40,11 @@ def test_a_note_stands_behind_its_key() -> None:
     )
 
 
+def test_an_empty_list_behind_a_long_key_stays_a_list() -> None:
+    data: dict[str, Any] = {"k" * 110: []}
+    assert load_yaml(yaml_text(data), "x").data == data
+
+
 def test_a_long_list_is_written_over_several_lines() -> None:
     text = yaml_text({"a": [f"word number {n}" for n in range(20)]})
     assert text.startswith("a:\n  - word number 0\n")

@@ -110,7 +110,7 @@ GROUP BY i.batch_id
 ORDER BY pg_catalog.max(i.processed_at) DESC, i.batch_id;
 
 -- name: lineage
--- The batch, what it reprocesses, and everything that reprocesses any of these.
+-- The batch, what it reprocesses, and everything that reprocesses any of these, the first one first.
 WITH RECURSIVE up AS (
     SELECT id, parent_batch_id FROM {schema}.import_batches WHERE id = CAST(:batch_id AS uuid)
   UNION
@@ -120,7 +120,20 @@ WITH RECURSIVE up AS (
   UNION
     SELECT b.id FROM {schema}.import_batches b JOIN down ON b.parent_batch_id = down.id
 )
-SELECT id::text FROM down;
+SELECT b.id::text FROM down JOIN {schema}.import_batches b ON b.id = down.id ORDER BY b.created_at, b.id;
+
+-- name: requirement
+-- Whether batches of a type have completed, and the newest one that is neither at its end nor overtaken by a completed one.
+SELECT EXISTS (SELECT FROM {schema}.import_batches b WHERE b.batch_type = :batch_type AND b.status = 'completed') AS completed,
+       (SELECT b.id::text FROM {schema}.import_batches b
+        WHERE b.batch_type = :batch_type AND b.parent_batch_id IS NULL AND (b.metadata -> 'dismissed') IS NULL
+          AND (b.status IN ('pending', 'processing')
+               OR b.status = 'failed' AND (b.total IS NULL OR b.total > b.completed + b.failed + b.skipped))
+          AND NOT EXISTS (SELECT FROM {schema}.import_batches later
+                          WHERE later.batch_type = b.batch_type AND later.status = 'completed'
+                            AND later.parent_batch_id IS NULL AND later.created_at > b.created_at
+                            AND b.status = 'failed')
+        ORDER BY b.created_at DESC LIMIT 1) AS unfinished;
 
 -- name: logs
 -- The log of a batch in order.

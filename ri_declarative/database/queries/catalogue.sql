@@ -178,3 +178,10 @@ SELECT current_user AS role, pg_catalog.pg_is_in_recovery() AS standby,
                    AS t (name, verbs)
               CROSS JOIN LATERAL pg_catalog.regexp_split_to_table(t.verbs, ' ') AS v (verb)) AS p
         WHERE p.oid IS NOT NULL AND NOT pg_catalog.has_table_privilege(p.oid, p.verb))::text[] AS denied;
+
+-- name: defer_again
+-- The statement that defers what is deferred from the start; empty when nothing is.
+SELECT COALESCE('SET CONSTRAINTS ' || pg_catalog.string_agg(DISTINCT pg_catalog.format('%I.%I', n.nspname, c.conname), ', ')
+                || ' DEFERRED', '') AS statement
+FROM pg_catalog.pg_constraint c JOIN pg_catalog.pg_namespace n ON n.oid = c.connamespace
+WHERE c.condeferred AND c.conrelid <> 0 AND NOT n.nspname LIKE 'pg\_temp\_%';

@@ -6,7 +6,12 @@ SELECT pg_catalog.set_config('search_path', pg_catalog.concat_ws(', ', NULLIF(pg
        pg_catalog.set_config('bytea_output', 'hex', true), pg_catalog.set_config('array_nulls', 'on', true),
        pg_catalog.set_config('transform_null_equals', 'off', true), pg_catalog.set_config('xmloption', 'content', true),
        pg_catalog.set_config('quote_all_identifiers', 'off', true),
-       pg_catalog.set_config('standard_conforming_strings', 'on', true);
+       pg_catalog.set_config('standard_conforming_strings', 'on', true),
+       pg_catalog.set_config('ri.transaction', 'open', true);
+
+-- name: is_our_transaction
+-- Whether `begin_settings` began this transaction; its mark goes with it.
+SELECT COALESCE(pg_catalog.current_setting('ri.transaction', true), '') = 'open' AS ours;
 
 -- name: create_batch
 -- A new batch that works already, owned by :token.
@@ -27,13 +32,42 @@ SET next_index = :new_index, claim_from = :new_index, claim_to = :claim_to, clai
     inserted = inserted + :inserted, updated = updated + :updated, unchanged = unchanged + :unchanged,
     lease_expires_at = pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => :lease_s)
 WHERE id = CAST(:id AS uuid) AND lease_token = CAST(:token AS uuid) AND next_index = :old_index
-  AND status = 'processing';
+  AND status = 'processing' AND pg_catalog.current_setting('ri.transaction', true) = 'open';
+
+-- name: create_pending
+-- A batch that waits to be processed.
+INSERT INTO {schema}.import_batches (id, batch_type, status, source_info, metadata)
+VALUES (CAST(:id AS uuid), :batch_type, 'pending', CAST(:source_info AS jsonb), CAST(:metadata AS jsonb));
+
+-- name: set_total
+-- All items of a waiting batch are stored.
+UPDATE {schema}.import_batches SET total = :total WHERE id = CAST(:id AS uuid) AND status = 'pending';
+
+-- name: claim_batch
+-- Take a batch with stored items that nobody works on and that is not at its end.
+UPDATE {schema}.import_batches b
+SET status = 'processing', stop_reason = NULL, error_message = NULL, completed_at = NULL, fingerprint = :fingerprint,
+    started_at = COALESCE(b.started_at, pg_catalog.clock_timestamp()),
+    claim_from = b.next_index, claim_to = b.next_index + :chunk_size, claim_attempts = b.claim_attempts + 1,
+    retry_count = b.retry_count + CASE WHEN b.status = 'pending' THEN 0 ELSE 1 END,
+    lease_token = CAST(:token AS uuid),
+    lease_expires_at = pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => :lease_s)
+WHERE b.id = CAST(:id AS uuid) AND b.total IS NOT NULL
+  AND (b.status = 'pending'
+       OR b.status = 'failed' AND b.total > b.completed + b.failed + b.skipped
+       OR b.status = 'processing' AND b.lease_expires_at < pg_catalog.clock_timestamp())
+RETURNING b.next_index, b.metadata, b.completed, b.failed, b.skipped, b.inserted, b.updated, b.unchanged,
+          pg_catalog.to_char(b.started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') AS started;
+
+-- name: set_metadata
+-- What hooks want to be remembered with the batch.
+UPDATE {schema}.import_batches SET metadata = metadata || CAST(:metadata AS jsonb) WHERE id = CAST(:id AS uuid);
 
 -- name: finish
--- The end of a batch, by its owner. A total is known only when the source has ended.
+-- The end of a batch, by its owner. The total of a source is known when it has ended, of stored items from the start.
 UPDATE {schema}.import_batches
 SET status = :status, stop_reason = :stop_reason, error_message = :error_message,
-    total = CASE WHEN :ended THEN completed + failed + skipped END,
+    total = CASE WHEN :ended THEN completed + failed + skipped ELSE total END,
     source_info = source_info || CAST(:source_info AS jsonb),
     claim_from = NULL, claim_to = NULL, lease_token = NULL, lease_expires_at = NULL,
     completed_at = pg_catalog.clock_timestamp()

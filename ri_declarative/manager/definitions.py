@@ -1,0 +1,139 @@
+"""What a batch type means: a pipeline's file or a processor class, as something that makes a processor for a source."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+from sqlalchemy import Connection
+
+from ri_declarative.compiler.compile import compile_pipeline, required_fields
+from ri_declarative.engine.limits import Limits
+from ri_declarative.errors import SourceError
+from ri_declarative.processors.base import BaseProcessor, hooks_of_class, retry_of
+from ri_declarative.processors.hooks import NO_HOOKS, Hooks, load_hooks
+from ri_declarative.processors.per_item import PerItem
+from ri_declarative.processors.protocol import Processor
+from ri_declarative.processors.registry import ProcessorRegistry, Registered
+from ri_declarative.sources.source import Source
+from ri_declarative.spec.hook_names import TWINS
+from ri_declarative.spec.models import SourceSpec
+from ri_declarative.spec.pipeline import Pipeline, load_pipeline
+from ri_declarative.spec.project import load_project
+
+
+class Definition(Protocol):
+    """One batch type, ready to make the processor of a run."""
+
+    @property
+    def batch_type(self) -> str: ...
+
+    @property
+    def fingerprint(self) -> str | None:
+        """Changes when what happens to a record may change; None: it cannot be told."""
+
+    @property
+    def source(self) -> SourceSpec:
+        """How its files are read."""
+
+    @property
+    def limits(self) -> Limits: ...
+
+    @property
+    def requires(self) -> Sequence[str]:
+        """Batch types that must have completed before."""
+
+    def processor(self, connection: Connection, source: Source, *, checks_header: bool) -> Processor:
+        """For one run. Raises ConfigError or SourceError; may create the target table in the open transaction."""
+
+
+@dataclass(frozen=True)
+class PipelineDefinition:
+    """A file in pipelines/, with its hooks."""
+
+    pipeline: Pipeline
+
+    @property
+    def batch_type(self) -> str:
+        return self.pipeline.name
+
+    @property
+    def fingerprint(self) -> str | None:
+        return self.pipeline.fingerprint
+
+    @property
+    def source(self) -> SourceSpec:
+        return self.pipeline.spec.source
+
+    @property
+    def limits(self) -> Limits:
+        return Limits.parse(self.pipeline.spec.limits.max_failed)
+
+    @property
+    def requires(self) -> Sequence[str]:
+        return self.pipeline.spec.requires
+
+    @cached_property
+    def _hooks(self) -> Hooks:
+        path = self.pipeline.hooks_path
+        return NO_HOOKS if path is None else load_hooks(path, path.parents[1])
+
+    def processor(self, connection: Connection, source: Source, *, checks_header: bool) -> Processor:
+        processor = compile_pipeline(connection, self.pipeline, textual=source.textual, hooks=self._hooks)
+        header = source.info.header
+        if header is not None and checks_header:
+            required = (
+                ()
+                if self._hooks.functions.keys() & {"transform_item", "transform_chunk"}
+                else required_fields(self.pipeline)
+            )
+            messages = processor.check_header(header, required)
+            if messages:
+                raise SourceError("source-header", f"{source.info.name}: " + "; ".join(messages))
+        return processor
+
+    def _required_headers(self) -> Sequence[str]:
+        """None where a hook may add what the file lacks."""
+        return () if any(name in self._hooks for name in TWINS) else required_fields(self.pipeline)
+
+
+@dataclass(frozen=True)
+class ClassDefinition:
+    """A subclass of BaseProcessor."""
+
+    batch_type: str
+    cls: type[BaseProcessor]
+    source = SourceSpec()
+    limits = Limits()
+    requires: Sequence[str] = ()
+
+    @cached_property
+    def fingerprint(self) -> str | None:
+        """Of the class's source file: what it calls elsewhere is not seen."""
+        file = inspect.getsourcefile(self.cls)
+        return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file and Path(file).is_file() else None
+
+    def processor(self, connection: Connection, source: Source, *, checks_header: bool) -> Processor:
+        hooks = hooks_of_class(self.cls)
+        return PerItem(self.batch_type, hooks, chunk_size=self.cls.chunk_size, retry=retry_of(self.cls))
+
+
+def define(registry: ProcessorRegistry, batch_type: str) -> Definition:
+    """The definition of a registered batch type, a pipeline's file read now.
+
+    Raises UsageError naming the types there are, ConfigError with every finding about the pipeline.
+    """
+    return _definition(registry.get(batch_type))
+
+
+def _definition(found: Registered) -> Definition:
+    if found.pipeline is not None:
+        project = load_project(found.pipeline.parents[1])
+        return PipelineDefinition(load_pipeline(project, found.batch_type))
+    assert found.processor is not None
+    return ClassDefinition(found.batch_type, found.processor)
