@@ -24,20 +24,27 @@ if TYPE_CHECKING:
         UsageError,
     )
     from ri_declarative.manager import BatchManager
+    from ri_declarative.processors.base import BaseProcessor
     from ri_declarative.processors.context import ImportContext
+    from ri_declarative.processors.item import ImportItem, ItemError, SkipItem
     from ri_declarative.processors.protocol import Processor
+    from ri_declarative.processors.registry import ProcessorRegistry
+    from ri_declarative.processors.retry import Retry
     from ri_declarative.records import (
         Action,
+        BatchStatistics,
         BatchStatus,
         BatchSummary,
         Item,
         ItemStatus,
+        NotableBatch,
         Outcome,
         Problem,
         ProblemGroup,
         Progress,
         Record,
         StopReason,
+        TypeStatistics,
     )
 
 _HOMES = {
@@ -46,39 +53,53 @@ _HOMES = {
         "StoppedError UsageError"
     ),
     "ri_declarative.manager": "BatchManager",
+    "ri_declarative.processors.base": "BaseProcessor",
     "ri_declarative.processors.context": "ImportContext",
+    "ri_declarative.processors.item": "ImportItem ItemError SkipItem",
     "ri_declarative.processors.protocol": "Processor",
+    "ri_declarative.processors.registry": "ProcessorRegistry",
+    "ri_declarative.processors.retry": "Retry",
     "ri_declarative.records": (
-        "Action BatchStatus BatchSummary Item ItemStatus Outcome Problem ProblemGroup Progress Record StopReason"
+        "Action BatchStatistics BatchStatus BatchSummary Item ItemStatus NotableBatch Outcome Problem ProblemGroup "
+        "Progress Record StopReason TypeStatistics"
     ),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
 
 __all__ = [
     "Action",
+    "BaseProcessor",
     "BatchManager",
+    "BatchStatistics",
     "BatchStatus",
     "BatchSummary",
     "ConfigError",
     "DatabaseError",
     "Diagnostic",
     "ImportContext",
+    "ImportItem",
     "Item",
+    "ItemError",
     "ItemStatus",
     "LostOwnership",
+    "NotableBatch",
     "Outcome",
     "PassingFault",
     "Problem",
     "ProblemGroup",
     "Processor",
+    "ProcessorRegistry",
     "Progress",
     "Record",
+    "Retry",
     "RiError",
     "Severity",
+    "SkipItem",
     "SourceError",
     "SourceFault",
     "StopReason",
     "StoppedError",
+    "TypeStatistics",
     "UsageError",
 ]
 

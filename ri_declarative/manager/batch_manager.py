@@ -6,7 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NoReturn, Self, TextIO, TypeVar
+from typing import Any, Self, TextIO, TypeVar
 
 from sqlalchemy import Engine
 
@@ -18,22 +18,21 @@ from ri_declarative.database.readiness import check_readiness
 from ri_declarative.database.store import Store
 from ri_declarative.errors import Diagnostic, UsageError
 from ri_declarative.manager.checks import check_files, in_order
-from ri_declarative.manager.definitions import Definition, PipelineDefinition, define
+from ri_declarative.manager.definitions import Definition, PipelineDefinition, define, registry_of
 from ri_declarative.manager.export import write_repairable
 from ri_declarative.manager.importing import Import, Parent, Watchers
 from ri_declarative.manager.in_thread import in_thread, iterate_in_thread, run_in_thread
 from ri_declarative.manager.items_source import ItemsSource, PendingSource, by_index
 from ri_declarative.manager.place import find_place
-from ri_declarative.manager.requirements import check_requirements
+from ri_declarative.manager.requirements import check_requirements, refuse_unless_pending
 from ri_declarative.manager.targets import Targets
-from ri_declarative.processors.hooks import make_importable
 from ri_declarative.processors.registry import ProcessorRegistry
 from ri_declarative.records import BatchStatistics, BatchSummary, Item, ItemStatus, Progress
 from ri_declarative.sources.open import open_source
 from ri_declarative.sources.repair import read_repairs
 from ri_declarative.sources.source import Source
 from ri_declarative.spec.pipeline import load_pipeline
-from ri_declarative.spec.project import PIPELINES_FOLDER, Project, find_project
+from ri_declarative.spec.project import Project, find_project
 
 T = TypeVar("T")
 log = logging.getLogger("ri_declarative")
@@ -138,8 +137,7 @@ class BatchManager:
         """
         batch = self._books.batch_row(self._books.id_of(batch_id))
         self._refuse_running(batch)
-        if not batch.total_items or not batch.pending_items:
-            self._refuse_nothing_pending(batch)
+        refuse_unless_pending(batch)
         definition = self._definition(batch.batch_type)
         check_requirements(self._books, batch.batch_type, definition.requires)
         source = PendingSource(batch, self._books.items(batch.batch_id, status=ItemStatus.PENDING))
@@ -212,13 +210,6 @@ class BatchManager:
             raise UsageError(
                 "batch-running", f"batch {batch.batch_id} is still being worked on", hint="wait for its end"
             )
-
-    def _refuse_nothing_pending(self, batch: BatchSummary) -> NoReturn:
-        if batch.total_items is None:
-            message = f"batch {batch.batch_id} reads {batch.source_info.get('name')}: none of its items is pending"
-            raise UsageError("nothing-pending", message, hint="run_pipeline imports the file again")
-        message = f"batch {batch.batch_id} is {batch.status}: none of its {batch.total_items} items is pending"
-        raise UsageError("nothing-pending", message, hint="reprocess_batch takes the failed ones again")
 
     # ── the same, awaited ────────────────────────────────────────────────────────────────────
 
@@ -372,18 +363,12 @@ class BatchManager:
     @cached_property
     def registry(self) -> ProcessorRegistry:
         """The batch types known here: the project's pipelines, the packages named in its ri.yaml, and what you add."""
-        registry = ProcessorRegistry()
         try:
-            project = self.project
-        except UsageError:
-            return registry
-        if (project.root / PIPELINES_FOLDER).is_dir():
-            registry.discover_pipelines(project.root / PIPELINES_FOLDER)
-        if project.spec.processors:
-            make_importable(project.root)
-        for package in project.spec.processors:
-            registry.discover(package)
-        return registry
+            return registry_of(self.project)
+        except UsageError as error:
+            if error.code != "no-project":
+                raise
+            return ProcessorRegistry()
 
     @property
     def targets(self) -> Targets:

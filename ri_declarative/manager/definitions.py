@@ -16,7 +16,7 @@ from ri_declarative.compiler.compile import compile_pipeline, required_fields
 from ri_declarative.engine.limits import Limits
 from ri_declarative.errors import SourceError
 from ri_declarative.processors.base import BaseProcessor, hooks_of_class, retry_of
-from ri_declarative.processors.hooks import NO_HOOKS, Hooks, load_hooks
+from ri_declarative.processors.hooks import NO_HOOKS, Hooks, load_hooks, make_importable
 from ri_declarative.processors.per_item import PerItem
 from ri_declarative.processors.protocol import Processor
 from ri_declarative.processors.registry import ProcessorRegistry, Registered
@@ -24,7 +24,7 @@ from ri_declarative.sources.source import Source
 from ri_declarative.spec.hook_names import TWINS
 from ri_declarative.spec.models import SourceSpec
 from ri_declarative.spec.pipeline import Pipeline, load_pipeline
-from ri_declarative.spec.project import load_project
+from ri_declarative.spec.project import PIPELINES_FOLDER, Project, load_project
 
 
 class Definition(Protocol):
@@ -121,6 +121,19 @@ class ClassDefinition:
     def processor(self, connection: Connection, source: Source, *, checks_header: bool) -> Processor:
         hooks = hooks_of_class(self.cls)
         return PerItem(self.batch_type, hooks, chunk_size=self.cls.chunk_size, retry=retry_of(self.cls))
+
+
+def registry_of(project: Project) -> ProcessorRegistry:
+    """The pipelines of a project and the classes in the packages that its ri.yaml names."""
+    registry = ProcessorRegistry()
+    folder = project.root / PIPELINES_FOLDER
+    if folder.is_dir():
+        registry.discover_pipelines(folder)
+    if project.spec.processors:
+        make_importable(project.root)
+    for package in project.spec.processors:
+        registry.discover(package)
+    return registry
 
 
 def define(registry: ProcessorRegistry, batch_type: str) -> Definition:

@@ -1,4 +1,4 @@
-"""`requires:`: what must have been imported before."""
+"""What must hold before a batch is worked on: what it requires is there, and something is to do."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ri_declarative.database.books import Books
 from ri_declarative.errors import UsageError
+from ri_declarative.records import BatchStatus, BatchSummary
 
 
 def check_requirements(books: Books, batch_type: str, requires: Sequence[str]) -> None:
@@ -24,3 +25,19 @@ def check_requirements(books: Books, batch_type: str, requires: Sequence[str]) -
                 f"{batch_type} requires {required}, which has never completed here",
                 hint=f"import {required} first: ri run {required} FILE",
             )
+
+
+def refuse_unless_pending(batch: BatchSummary) -> None:
+    """Raise UsageError saying why there is nothing to process in a batch."""
+    if batch.total_items is None:
+        raise UsageError(
+            "nothing-pending",
+            f"batch {batch.batch_id} reads {batch.source_info.get('name')}: its records are not stored before",
+            hint="run_pipeline imports the file again",
+        )
+    if not batch.pending_items and (batch.total_items or batch.status is not BatchStatus.PENDING):
+        raise UsageError(
+            "nothing-pending",
+            f"batch {batch.batch_id} is {batch.status}: none of its {batch.total_items} items is pending",
+            hint="reprocess_batch takes the failed ones again",
+        )
