@@ -12,11 +12,11 @@ from sqlalchemy import Engine
 from ri_declarative.compiler.compile import compile_pipeline, required_fields
 from ri_declarative.compiler.processor import CompiledProcessor
 from ri_declarative.database.jsonb import printable
-from ri_declarative.database.readiness import check_readiness
+from ri_declarative.database.readiness import before_any_run, check_readiness
 from ri_declarative.database.store import Ownership, Store
 from ri_declarative.engine.limits import Limits
 from ri_declarative.engine.run import Run
-from ri_declarative.errors import DatabaseError, SourceError, StoppedError
+from ri_declarative.errors import SourceError
 from ri_declarative.processors.context import Batch, ImportContext
 from ri_declarative.records import BatchSummary, Progress
 from ri_declarative.sources.source import Source
@@ -79,13 +79,10 @@ class Import:
 
     def _compile(self, store: Store) -> CompiledProcessor:
         """All checks; makes the target table where the pipeline says so, only when all of them pass."""
-        try:
-            with store.transaction() as connection:
-                check_readiness(connection, self.books_schema)
-                processor = compile_pipeline(connection, self.pipeline, textual=self.source.textual)
-                self._check_header(processor)
-        except StoppedError as stopped:  # nothing has begun yet
-            raise DatabaseError(stopped.code, stopped.message) from stopped
+        with before_any_run(), store.transaction() as connection:
+            check_readiness(connection, self.books_schema)
+            processor = compile_pipeline(connection, self.pipeline, textual=self.source.textual)
+            self._check_header(processor)
         return processor
 
     def _check_header(self, processor: CompiledProcessor) -> None:
