@@ -107,7 +107,8 @@ class BatchManager:
         """Take a batch's failed items (or all) through the pipeline again, as a new batch linked to it.
 
         `corrections`: a repaired file of `export_failed`; only the records it names are taken, with its
-        values. Gives the new batch's id, or None when there is nothing to reprocess.
+        values; the log warns of those that nothing takes. Gives the new batch's id, or None when there is
+        nothing to reprocess.
         """
         batch = self.get_batch_summary(batch_id)
         if self._books.is_owned(batch.batch_id):
@@ -116,19 +117,28 @@ class BatchManager:
             )
         pipeline = load_pipeline(self.project, batch.batch_type)
         parent = Parent(batch, self._books.lineage(batch.batch_id))
-        repairs = None
+        name, repairs = Path(corrections or "").name, None
         if corrections is not None:
-            repairs = by_index(read_repairs(corrections), lineage=parent.lineage, name=Path(corrections).name)
+            repairs = by_index(read_repairs(corrections), lineage=parent.lineage, name=name)
         items = self._books.to_reprocess(batch.batch_id, failed_items_only=failed_items_only)
         if not any(repairs is None or item.index in repairs for item in items):
+            if repairs:
+                log.warning(_left_out(name, len(repairs), of=len(repairs)))
             return None
         items = self._books.to_reprocess(batch.batch_id, failed_items_only=failed_items_only)
         source = ItemsSource(batch, items, repairs)
         new_id = self._import(pipeline, source, parent, Watchers(on_progress, should_stop, on_batch))
-        if source.repaired:
-            with Store(self._engine, self._books_schema) as store:
-                store.log(new_id, "info", f"{source.repaired} records corrected from {Path(corrections or '').name}")
+        self._log_repairs(new_id, source, name=name, of=len(repairs or ()))
         return new_id
+
+    def _log_repairs(self, batch_id: str, source: ItemsSource, *, name: str, of: int) -> None:
+        with Store(self._engine, self._books_schema) as store:
+            if source.repaired:
+                store.log(batch_id, "info", f"{source.repaired} records corrected from {name}")
+            if source.left_out:
+                message = _left_out(name, source.left_out, of=of)
+                log.warning(message)
+                store.log(batch_id, "warning", message)
 
     def _import(self, pipeline: Pipeline, source: Source, parent: Parent | None, watchers: Watchers) -> str:
         return Import(self._engine, self._books_schema, pipeline, source, watchers, parent).run()
@@ -232,3 +242,7 @@ class BatchManager:
     @cached_property
     def _books(self) -> Books:
         return Books(self._engine, self._books_schema)
+
+
+def _left_out(name: str, count: int, *, of: int) -> str:
+    return f"{name}: {count} of {of} repairs left out: their records are completed, dismissed or not in this batch"

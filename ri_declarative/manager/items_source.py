@@ -33,15 +33,20 @@ class ItemsSource:
         )
         self.textual = is_textual(self.info.format)
         self.repaired = 0
+        self.left_out = 0  # repairs that no item wanted; known when all items have been read
         self._items = items
         self._repairs = repairs
 
     def __iter__(self) -> Iterator[Record]:
+        if self._repairs is None:
+            yield from (_record(item, item.source_data, changed=()) for item in self._items)
+            return
+        wanted = 0
         for item in self._items:
-            if self._repairs is None:
-                yield _record(item, item.source_data, changed=())
-            elif item.index in self._repairs:
+            if item.index in self._repairs:
+                wanted += 1
                 yield self._repaired(item, self._repairs[item.index])
+        self.left_out = len(self._repairs) - wanted
 
     def _repaired(self, item: Item, repair: Repair) -> Record:
         before: Mapping[str, Any] = {} if isinstance(item.source_data, str) else item.source_data
