@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -12,7 +11,7 @@ from typing import TextIO
 
 import click
 
-from ri_declarative.cli.output import printable
+from ri_declarative.cli.output import is_colourful, printable
 from ri_declarative.errors import Diagnostic, Position, Severity
 
 _PROJECT_FILE = "ri.yaml"
@@ -25,7 +24,7 @@ _COLOURS: Mapping[Severity, str] = {Severity.ERROR: "red", Severity.WARNING: "ye
 
 def with_excerpts(findings: Iterable[Diagnostic], stream: TextIO) -> str:
     """The text of the findings for this stream; in colour when it is a terminal that wants it."""
-    colourful = _is_colourful(stream)
+    colourful = is_colourful(stream)
     lines_of = cache(_lines)  # for this once: the file may be mended before the next
     return "\n".join(line for finding in findings for line in _told(finding, lines_of, colourful=colourful))
 
@@ -78,10 +77,6 @@ def _lines(path: str) -> list[str]:
             except (OSError, UnicodeDecodeError):
                 return []
     return []
-
-
-def _is_colourful(stream: TextIO) -> bool:
-    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def _styled(text: str, colourful: bool, **style: bool | str) -> str:
