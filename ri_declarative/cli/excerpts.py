@@ -15,7 +15,6 @@ from ri_declarative.cli.output import is_colourful, printable
 from ri_declarative.errors import Diagnostic, Position, Severity
 
 _PROJECT_FILE = "ri.yaml"
-_PIPELINES = "pipelines"
 _WIDEST = 120
 _WORD = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\']|\'\')*\'|[^\s,:{}\[\]"\']+')
 _MAY_HOLD_AN_ADDRESS = re.compile(r"database|password|://", re.IGNORECASE)
@@ -69,14 +68,13 @@ def _columns(text: str) -> int:
 
 def _lines(path: str) -> list[str]:
     """The lines of a file of the project that we are in, as YAML counts them; [] when it cannot be read."""
-    here = Path.cwd()
-    for folder in (here, *here.parents):
-        if (folder / _PROJECT_FILE).is_file() or (folder / _PIPELINES).is_dir():
-            try:
-                return re.split(r"\r\n|\r|\n", (folder / path).read_bytes().decode("utf-8-sig"))
-            except (OSError, UnicodeDecodeError):
-                return []
-    return []
+    from ri_declarative.spec.project import project_root
+
+    root = project_root(Path.cwd())
+    try:
+        return re.split(r"\r\n|\r|\n", (root / path).read_bytes().decode("utf-8-sig")) if root else []
+    except (OSError, UnicodeDecodeError):
+        return []
 
 
 def _styled(text: str, colourful: bool, **style: bool | str) -> str:
