@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ri_declarative.cli import output
+from ri_declarative.cli import output, shapes
 from ri_declarative.codes import CODES
 from ri_declarative.errors import Diagnostic, RiError, Severity
 
@@ -58,20 +58,10 @@ def as_json(report: Report) -> str:
                 }
                 for name, told in report.by_pipeline.items()
             ],
-            "diagnostics": [as_object(found) for found in report.findings],
+            "diagnostics": [shapes.diagnostic(found) for found in report.findings],
             "database_error": _trouble(report),
         }
     )
-
-
-def as_object(found: Diagnostic) -> dict[str, Any]:
-    """One finding with its place."""
-    return {
-        **found.position._asdict(),
-        "severity": str(found.severity),
-        "code": found.code,
-        "message": found.message,
-    }
 
 
 def as_github(report: Report) -> str:

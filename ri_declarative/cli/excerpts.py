@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -12,11 +11,10 @@ from typing import TextIO
 
 import click
 
-from ri_declarative.cli.output import printable
+from ri_declarative.cli.output import is_colourful, printable
 from ri_declarative.errors import Diagnostic, Position, Severity
 
 _PROJECT_FILE = "ri.yaml"
-_PIPELINES = "pipelines"
 _WIDEST = 120
 _WORD = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\']|\'\')*\'|[^\s,:{}\[\]"\']+')
 _MAY_HOLD_AN_ADDRESS = re.compile(r"database|password|://", re.IGNORECASE)
@@ -25,7 +23,7 @@ _COLOURS: Mapping[Severity, str] = {Severity.ERROR: "red", Severity.WARNING: "ye
 
 def with_excerpts(findings: Iterable[Diagnostic], stream: TextIO) -> str:
     """The text of the findings for this stream; in colour when it is a terminal that wants it."""
-    colourful = _is_colourful(stream)
+    colourful = is_colourful(stream)
     lines_of = cache(_lines)  # for this once: the file may be mended before the next
     return "\n".join(line for finding in findings for line in _told(finding, lines_of, colourful=colourful))
 
@@ -70,18 +68,13 @@ def _columns(text: str) -> int:
 
 def _lines(path: str) -> list[str]:
     """The lines of a file of the project that we are in, as YAML counts them; [] when it cannot be read."""
-    here = Path.cwd()
-    for folder in (here, *here.parents):
-        if (folder / _PROJECT_FILE).is_file() or (folder / _PIPELINES).is_dir():
-            try:
-                return re.split(r"\r\n|\r|\n", (folder / path).read_bytes().decode("utf-8-sig"))
-            except (OSError, UnicodeDecodeError):
-                return []
-    return []
+    from ri_declarative.spec.project import project_root
 
-
-def _is_colourful(stream: TextIO) -> bool:
-    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    root = project_root(Path.cwd())
+    try:
+        return re.split(r"\r\n|\r|\n", (root / path).read_bytes().decode("utf-8-sig")) if root else []
+    except (OSError, UnicodeDecodeError):
+        return []
 
 
 def _styled(text: str, colourful: bool, **style: bool | str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ri_declarative.cli import check_formats
+from ri_declarative.cli import shapes
 from ri_declarative.cli.output import printable, styled
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def as_object(found: Explanation, database: str | None) -> dict[str, Any]:
         "columns": [column._asdict() for column in found.columns],
         "rules": found.rules,
         "writing": _writing_object(found.writing) if found.writing else None,
-        "warnings": [check_formats.as_object(warning) for warning in found.warnings],
+        "warnings": [shapes.diagnostic(warning) for warning in found.warnings],
     }
 
 

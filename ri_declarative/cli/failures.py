@@ -7,7 +7,7 @@ import traceback
 
 import click
 
-from ri_declarative.cli import output
+from ri_declarative.cli import output, shapes
 from ri_declarative.cli.excerpts import with_excerpts
 from ri_declarative.errors import ConfigError, RiError, StoppedError, UsageError
 
@@ -37,10 +37,7 @@ def as_object(error: RiError) -> dict[str, object]:
         "exit_code": error.exit_code,
     }
     if isinstance(error, ConfigError):
-        described["diagnostics"] = [
-            {**d.position._asdict(), "severity": str(d.severity), "code": d.code, "message": d.message}
-            for d in error.diagnostics
-        ]
+        described["diagnostics"] = [shapes.diagnostic(found) for found in error.diagnostics]
     return described
 
 

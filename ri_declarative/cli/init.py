@@ -91,11 +91,10 @@ def _not_written(path: Path, error: OSError) -> UsageError:
 
 
 def _tell_of_outer_project(root: Path) -> None:
-    inner = root.resolve()
-    for outer in inner.parents:
-        if (outer / "ri.yaml").is_file() or (outer / "pipelines").is_dir():
-            output.note(f"note: this is a project of its own inside the one in {output.printable(str(outer))}")
-            return
+    from ri_declarative.spec.project import project_root
+
+    if outer := project_root(root.resolve().parent):
+        output.note(f"note: this is a project of its own inside the one in {output.printable(str(outer))}")
 
 
 def _next_steps() -> list[str]:

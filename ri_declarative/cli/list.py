@@ -56,7 +56,7 @@ def _last_batches(database: str | None, project: Project) -> LastBatches | None:
     from ri_declarative.manager.overview import last_batches
 
     try:
-        return last_batches(database, project)
+        return last_batches(database, project.root)
     except DatabaseError as error:
         output.note(f"without the last batches: {output.printable(error.message)}")
         return None

@@ -11,7 +11,7 @@ import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from io import TextIOWrapper
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 import click
 
@@ -133,10 +133,14 @@ def on_terminal() -> bool:
 
 
 def styled(text: str, **style: Any) -> str:
-    """The text in colour or weight, when stdout is a terminal that wants it (no-color.org)."""
-    if not on_terminal() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
-        return text
-    return click.style(text, **style)
+    """The text in colour or weight, when stdout is a terminal that wants it."""
+    return click.style(text, **style) if is_colourful(sys.stdout) else text
+
+
+def is_colourful(stream: TextIO | None) -> bool:
+    """Whether the stream is a terminal that wants colour (no-color.org)."""
+    wanted = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return wanted and stream is not None and stream.isatty()
 
 
 def table(

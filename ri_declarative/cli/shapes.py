@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from ri_declarative.errors import Diagnostic
 from ri_declarative.records import BatchStatistics, BatchSummary, Item, NotableBatch, ProblemGroup, TypeStatistics
 
 if TYPE_CHECKING:
@@ -169,4 +170,14 @@ def _problem(group: ProblemGroup) -> dict[str, Any]:
         "field": group.field,
         "count": group.count,
         "example": {"line": group.example_line, "message": group.example_message},
+    }
+
+
+def diagnostic(found: Diagnostic) -> dict[str, Any]:
+    """A finding about a file, with its place, inside `ri.check/1`, `ri.explain/1` and `ri.error/1`."""
+    return {
+        **found.position._asdict(),
+        "severity": str(found.severity),
+        "code": found.code,
+        "message": found.message,
     }

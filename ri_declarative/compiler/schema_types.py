@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ri_declarative.spec.pointer import part_at
 from ri_declarative.stages.scalars import Kind
 
 _KIND_OF_SCHEMA_TYPE: Mapping[str, Kind] = {
@@ -20,7 +21,7 @@ _KIND_OF_SCHEMA_TYPE: Mapping[str, Kind] = {
 def part_of(schema: Mapping[str, Any], field: str) -> Mapping[str, Any]:
     """What the schema says about a field, a local `$ref` followed; {} when it says nothing."""
     properties = schema.get("properties", {})
-    return resolve(schema, properties.get(field, {}))
+    return _resolved(schema, properties.get(field, {}))
 
 
 def types_of(part: Mapping[str, Any]) -> tuple[str, ...]:
@@ -45,16 +46,11 @@ def kind_of_schema(schema: Mapping[str, Any], field: str) -> Kind | None:
     return _KIND_OF_SCHEMA_TYPE.get(names[0]) if names else None
 
 
-def resolve(schema: Mapping[str, Any], part: Any) -> Mapping[str, Any]:
-    """`part` of a schema with its own local `$ref` followed."""
-    for _ in range(10):
+def _resolved(schema: Mapping[str, Any], part: Any) -> Mapping[str, Any]:
+    for _ in range(10):  # two parts may refer to each other
         if not isinstance(part, Mapping):
             return {}
-        reference = part.get("$ref")
-        if not isinstance(reference, str) or not reference.startswith("#/"):
+        if "$ref" not in part:
             return part
-        found: Any = schema
-        for step in reference[2:].split("/"):
-            found = found.get(step.replace("~1", "/").replace("~0", "~"), {}) if isinstance(found, Mapping) else {}
-        part = found
+        part = part_at(schema, part["$ref"])
     return {}

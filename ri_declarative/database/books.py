@@ -47,13 +47,12 @@ class Books:
     def batches(self, *, limit: int, batch_type: str | None = None) -> list[BatchSummary]:
         """Newest first, without problems."""
         with self._connection() as connection:
-            rows = self._rows(connection, "batches", {"id": None, "batch_type": batch_type, "limit": limit})
-        return [_summary(row) for row in rows]
+            return self._batches(connection, batch_type=batch_type, limit=limit)
 
     def last_batches(self) -> list[BatchSummary]:
-        """The newest batch of each pipeline, by the pipeline's name, without problems."""
+        """The newest batch of each pipeline, without problems."""
         with self._connection() as connection:
-            return [_summary(row) for row in self._rows(connection, "last_batches", {})]
+            return self._batches(connection, newest_of_each=True)
 
     def statistics(self, *, days: int) -> BatchStatistics:
         """How the batches are doing. Raises `UsageError` when `days` is no window."""
@@ -70,10 +69,14 @@ class Books:
     def batch_row(self, batch_id: str) -> BatchSummary:
         """One batch without its problems: one row is read. Raises `UsageError` when there is none."""
         with self._connection() as connection:
-            rows = self._rows(connection, "batches", {"id": batch_id, "batch_type": None, "limit": 1})
-        if not rows:
+            found = self._batches(connection, id=batch_id)
+        if not found:
             raise UsageError("unknown-batch", f"there is no batch {batch_id}", hint="ri status lists them")
-        return _summary(rows[0])
+        return found[0]
+
+    def _batches(self, connection: Connection, **wanted: Any) -> list[BatchSummary]:
+        parameters = {"id": None, "batch_type": None, "newest_of_each": False, "limit": None, **wanted}
+        return [_summary(row) for row in self._rows(connection, "batches", parameters)]
 
     def resolve(self, reference: str) -> str:
         """The id that `last`, a full id or an unambiguous beginning of one means. Raises `UsageError`."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from sqlalchemy import Connection, text
 
 from ri_declarative.database.migrations import check_version
 from ri_declarative.database.queries import queries
-from ri_declarative.errors import DatabaseError
+from ri_declarative.errors import DatabaseError, StoppedError
 
 
 def check_readiness(connection: Connection, schema: str) -> None:
@@ -25,3 +28,19 @@ def check_readiness(connection: Connection, schema: str) -> None:
             f"role {found['role']} may not create temporary tables in this database",
             hint=f"GRANT TEMPORARY ON DATABASE … TO {found['role']}",
         )
+
+
+@contextmanager
+def before_any_run() -> Iterator[None]:
+    """A block in which nothing has begun yet that could be stopped: its StoppedError is a DatabaseError.
+
+    >>> with before_any_run():
+    ...     raise StoppedError("db.world", "out of memory", hint="try later")
+    Traceback (most recent call last):
+    ri_declarative.errors.DatabaseError: error[db.world] out of memory
+      try later
+    """
+    try:
+        yield
+    except StoppedError as stopped:
+        raise DatabaseError(stopped.code, stopped.message, hint=stopped.hint) from stopped

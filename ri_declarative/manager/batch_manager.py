@@ -22,7 +22,7 @@ from ri_declarative.manager.definitions import Definition, PipelineDefinition, d
 from ri_declarative.manager.export import write_repairable
 from ri_declarative.manager.importing import Import, Parent, Watchers
 from ri_declarative.manager.in_thread import in_thread, iterate_in_thread, run_in_thread
-from ri_declarative.manager.items_source import ItemsSource, PendingSource, by_index
+from ri_declarative.manager.items_source import ItemsSource, PendingSource, by_index, left_out, log_repairs
 from ri_declarative.manager.place import find_place
 from ri_declarative.manager.requirements import check_requirements, refuse_unless_pending
 from ri_declarative.manager.targets import Targets
@@ -158,24 +158,26 @@ class BatchManager:
         """Take a batch's failed items (or all) through its processor again, as a new batch linked to it.
 
         `corrections`: a repaired file of `export_failed`; only the records it names are taken, with its
-        values. Gives the new batch's id, or None when there is nothing to reprocess.
+        values; the log warns of those that nothing takes. Gives the new batch's id, or None when there is
+        nothing to reprocess.
         """
         batch = self.get_batch_summary(batch_id)
         self._refuse_running(batch)
         definition = self._definition(batch.batch_type)
         parent = Parent(batch, self._books.lineage(batch.batch_id))
-        repairs = None
+        name, repairs = Path(corrections or "").name, None
         if corrections is not None:
-            repairs = by_index(read_repairs(corrections), lineage=parent.lineage, name=Path(corrections).name)
+            repairs = by_index(read_repairs(corrections), lineage=parent.lineage, name=name)
         items = self._books.to_reprocess(batch.batch_id, failed_items_only=failed_items_only)
         if not any(repairs is None or item.index in repairs for item in items):
+            if repairs:
+                log.warning(left_out(name, len(repairs), of=len(repairs)))
             return None
         items = self._books.to_reprocess(batch.batch_id, failed_items_only=failed_items_only)
         source = ItemsSource(batch, items, repairs)
         new_id = self._import(definition, source, Watchers(on_progress, should_stop, on_batch), parent=parent)
-        if source.repaired:
-            with Store(self._engine, self._books_schema) as store:
-                store.log(new_id, "info", f"{source.repaired} records corrected from {Path(corrections or '').name}")
+        with Store(self._engine, self._books_schema) as store:
+            log_repairs(store, new_id, source, name=name, of=len(repairs or ()))
         return new_id
 
     def _import(

@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 from sqlalchemy import Engine
 
 from ri_declarative.database.jsonb import printable
-from ri_declarative.database.readiness import check_readiness
+from ri_declarative.database.readiness import before_any_run, check_readiness
 from ri_declarative.database.store import Ownership, Store
 from ri_declarative.engine.limits import Limits
 from ri_declarative.engine.run import Run
-from ri_declarative.errors import DatabaseError, StoppedError, UsageError
+from ri_declarative.errors import UsageError
 from ri_declarative.manager.definitions import Definition
 from ri_declarative.processors.context import Batch, ImportContext
 from ri_declarative.processors.listeners import forgiving
@@ -79,14 +79,11 @@ class Import:
 
     def _processor(self, store: Store) -> Processor:
         """All checks; makes the target table where the pipeline says so, only when all of them pass."""
-        try:
-            with store.transaction() as connection:
-                check_readiness(connection, self.books_schema)
-                # Of a file. Repaired records may have fields that the file never had: each answers for itself.
-                is_file = self.parent is None and self.stored is None
-                return self.definition.processor(connection, self.source, checks_header=is_file)
-        except StoppedError as stopped:  # nothing has begun yet
-            raise DatabaseError(stopped.code, stopped.message) from stopped
+        with before_any_run(), store.transaction() as connection:
+            check_readiness(connection, self.books_schema)
+            # Of a file. Repaired records may have fields that the file never had: each answers for itself.
+            is_file = self.parent is None and self.stored is None
+            return self.definition.processor(connection, self.source, checks_header=is_file)
 
     def _own(self, store: Store, processor: Processor) -> Ownership:
         """A new batch, or the one whose items wait."""

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self
 
+from ri_declarative.database.store import Store
 from ri_declarative.errors import UsageError
 from ri_declarative.records import ITEM_PREFIX, BatchSummary, Item, Record
 from ri_declarative.sources.open import is_textual
 from ri_declarative.sources.repair import ABSENT, Repair, from_cell
 from ri_declarative.sources.source import SourceInfo
+
+log = logging.getLogger("ri_declarative")
 
 
 class ItemsSource:
@@ -33,15 +37,20 @@ class ItemsSource:
         )
         self.textual = is_textual(self.info.format)
         self.repaired = 0
+        self.left_out = 0  # repairs that no item wanted; known when all items have been read
         self._items = items
         self._repairs = repairs
 
     def __iter__(self) -> Iterator[Record]:
+        if self._repairs is None:
+            yield from (_record(item, item.source_data, changed=()) for item in self._items)
+            return
+        wanted = 0
         for item in self._items:
-            if self._repairs is None:
-                yield _record(item, item.source_data, changed=())
-            elif item.index in self._repairs:
+            if item.index in self._repairs:
+                wanted += 1
                 yield self._repaired(item, self._repairs[item.index])
+        self.left_out = len(self._repairs) - wanted
 
     def _repaired(self, item: Item, repair: Repair) -> Record:
         before: Mapping[str, Any] = {} if isinstance(item.source_data, str) else item.source_data
@@ -131,3 +140,18 @@ def by_index(repairs: Iterable[Repair], *, lineage: Iterable[str], name: str) ->
             )
         found[index] = repair
     return found
+
+
+def log_repairs(store: Store, batch_id: str, source: ItemsSource, *, name: str, of: int) -> None:
+    """Write into the batch's log how many records were corrected, and how many repairs nothing took."""
+    if source.repaired:
+        store.log(batch_id, "info", f"{source.repaired} records corrected from {name}")
+    if source.left_out:
+        message = left_out(name, source.left_out, of=of)
+        log.warning(message)
+        store.log(batch_id, "warning", message)
+
+
+def left_out(name: str, count: int, *, of: int) -> str:
+    """What to say about repairs that nothing took."""
+    return f"{name}: {count} of {of} repairs left out: their records are completed, dismissed or not in this batch"

@@ -11,11 +11,11 @@ from sqlalchemy import make_url
 
 from ri_declarative.database import embedded
 from ri_declarative.database.books import Books
-from ri_declarative.database.connect import DatabaseChoice, choose_database, open_engine
-from ri_declarative.errors import ConfigError, Diagnostic, UsageError
+from ri_declarative.errors import ConfigError, Diagnostic
+from ri_declarative.manager.place import find_place
 from ri_declarative.records import BatchSummary
 from ri_declarative.spec.pipeline import load_pipeline
-from ri_declarative.spec.project import Project, find_project, pipeline_names
+from ri_declarative.spec.project import Project, pipeline_names
 
 
 class PipelineOverview(NamedTuple):
@@ -40,20 +40,17 @@ def list_pipelines(project: Project) -> list[PipelineOverview]:
     return [_overview(project, name) for name in pipeline_names(project)]
 
 
-def last_batches(database: str | None, project: Project) -> LastBatches:
+def last_batches(database: str | None = None, folder: Path | None = None) -> LastBatches:
     """Without problems. An embedded database that was never made has none, and is not made for that.
 
     Raises ConfigError or DatabaseError when the database cannot be asked.
     """
-    choice = _choose(database, project.root, project)
-    if choice.embedded and embedded.status(project.root).version is None:
-        return LastBatches(choice.label, {})
-    engine = open_engine(choice, project.root)
-    try:
-        found = Books(engine, project.spec.bookkeeping_schema).last_batches()
-    finally:
-        engine.dispose()
-    return LastBatches(choice.label, {batch.batch_type: batch for batch in found})
+    place = find_place(database, folder)
+    if place.was_never_made:
+        return LastBatches(place.choice.label, {})
+    with place.opened() as engine:
+        found = Books(engine, place.books_schema).last_batches()
+    return LastBatches(place.choice.label, {batch.batch_type: batch for batch in found})
 
 
 def recent_batches(database: str | None = None, *, limit: int, folder: Path | None = None) -> list[BatchSummary]:
@@ -61,27 +58,14 @@ def recent_batches(database: str | None = None, *, limit: int, folder: Path | No
 
     Raises RiError when the database cannot be asked.
     """
-    try:
-        project = find_project(folder)
-    except UsageError:
-        project = None
-    root = project.root if project else folder or Path.cwd()
-    choice = _choose(database, root, project)
-    if choice.embedded:
-        url = embedded.status(root).url
+    place = find_place(database, folder)
+    if place.choice.embedded:
+        url = embedded.status(place.root).url
         if url is None:
             return []
-        choice = replace(choice, url=make_url(url), embedded=False)
-    engine = open_engine(choice, root)
-    try:
-        return Books(engine, project.spec.bookkeeping_schema if project else "public").batches(limit=limit)
-    finally:
-        engine.dispose()
-
-
-def _choose(database: str | None, root: Path, project: Project | None) -> DatabaseChoice:
-    configured = project.database() if project and not database else None
-    return choose_database(database, root=root, configured=configured)
+        place = place._replace(choice=replace(place.choice, url=make_url(url), embedded=False))
+    with place.opened() as engine:
+        return Books(engine, place.books_schema).batches(limit=limit)
 
 
 def _overview(project: Project, name: str) -> PipelineOverview:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
+
+from sqlalchemy import Engine
 
 from ri_declarative.database import embedded
 from ri_declarative.database.connect import DatabaseChoice, choose_database, open_engine
@@ -19,6 +22,20 @@ class Place(NamedTuple):
     root: Path  # of the project; outside of one, the folder
     choice: DatabaseChoice
     books_schema: str
+
+    @property
+    def was_never_made(self) -> bool:
+        """Of an embedded database. Opening would make it; whoever only looks does not."""
+        return self.choice.embedded and embedded.status(self.root).version is None
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[Engine]:
+        """An engine for the block. Raises DatabaseError when the database cannot be used."""
+        engine = open_engine(self.choice, self.root)
+        try:
+            yield engine
+        finally:
+            engine.dispose()
 
 
 def find_place(database: str | None = None, folder: Path | None = None) -> Place:
@@ -39,11 +56,7 @@ def find_place(database: str | None = None, folder: Path | None = None) -> Place
 
 def missing_migrations(place: Place) -> list[str]:
     """The names of the migrations that this database lacks. Nothing is changed, no embedded database is made."""
-    if place.choice.embedded and embedded.status(place.root).version is None:
+    if place.was_never_made:
         return [str(migration) for migration in all_migrations()]
-    engine = open_engine(place.choice, place.root)
-    try:
-        with engine.connect() as connection:
-            return missing(connection, place.books_schema)
-    finally:
-        engine.dispose()
+    with place.opened() as engine, engine.connect() as connection:
+        return missing(connection, place.books_schema)

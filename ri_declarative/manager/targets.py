@@ -8,9 +8,9 @@ from sqlalchemy import Engine
 
 from ri_declarative.compiler.check import check_target
 from ri_declarative.compiler.explain import Explanation, explain_target
-from ri_declarative.database.readiness import check_readiness
+from ri_declarative.database.readiness import before_any_run, check_readiness
 from ri_declarative.database.store import Store
-from ri_declarative.errors import DatabaseError, Diagnostic, StoppedError
+from ri_declarative.errors import DatabaseError, Diagnostic
 from ri_declarative.spec.pipeline import Pipeline
 
 
@@ -23,36 +23,24 @@ class Targets:
 
     def not_ready(self) -> DatabaseError | None:
         """Why no run could begin at all; None: one could."""
-        try:
-            with Store(self._engine, self._books) as store, store.transaction() as connection:
-                check_readiness(connection, self._books)
-        except DatabaseError as error:
-            return error
-        except StoppedError as stopped:
-            raise _before_any_run(stopped) from stopped
+        with before_any_run(), Store(self._engine, self._books) as store:
+            try:
+                with store.transaction() as connection:
+                    check_readiness(connection, self._books)
+            except DatabaseError as error:
+                return error
         return None
 
     def check(self, pipelines: Iterable[Pipeline]) -> dict[str, list[Diagnostic]]:
         """Pipeline's name → errors and warnings about its target."""
         found = {}
-        try:
-            with Store(self._engine, self._books) as store:
-                for pipeline in pipelines:
-                    with store.transaction() as connection:
-                        found[pipeline.name] = check_target(connection, pipeline)
-        except StoppedError as stopped:
-            raise _before_any_run(stopped) from stopped
+        with before_any_run(), Store(self._engine, self._books) as store:
+            for pipeline in pipelines:
+                with store.transaction() as connection:
+                    found[pipeline.name] = check_target(connection, pipeline)
         return found
 
     def explain(self, pipeline: Pipeline) -> Explanation:
         """How the pipeline would be run here. ConfigError when it could not be."""
-        try:
-            with Store(self._engine, self._books) as store, store.transaction() as connection:
-                return explain_target(connection, pipeline)
-        except StoppedError as stopped:
-            raise _before_any_run(stopped) from stopped
-
-
-def _before_any_run(stopped: StoppedError) -> DatabaseError:
-    """Nothing has begun, so nothing was stopped."""
-    return DatabaseError(stopped.code, stopped.message, hint=stopped.hint)
+        with before_any_run(), Store(self._engine, self._books) as store, store.transaction() as connection:
+            return explain_target(connection, pipeline)

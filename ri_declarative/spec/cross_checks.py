@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ri_declarative.spec.outline import Outline
+from ri_declarative.spec.pointer import part_at
 from ri_declarative.spec.positions import Finding, clip
 from ri_declarative.words import did_you_mean
 
@@ -59,7 +60,7 @@ def declared_fields(schema: Any) -> Declared:
         todo += [part.get(keyword) for keyword in _IN_PLACE] + _values(part.get("dependentSchemas"))
         for keyword in _IN_PLACE_LISTS:
             todo += part[keyword] if isinstance(part.get(keyword), list) else []
-        todo.append(_definition(schema, part.get("$ref")))
+        todo.append(part_at(schema, part.get("$ref")))
     return Declared(frozenset(names), tuple(patterns))
 
 
@@ -69,12 +70,6 @@ def _keys(value: Any) -> list[str]:
 
 def _values(value: Any) -> list[Any]:
     return list(value.values()) if isinstance(value, dict) else []
-
-
-def _definition(schema: Mapping[str, Any], ref: Any) -> Any:
-    found = re.fullmatch(r"#/(\$defs|definitions)/([^/~%]+)", ref) if isinstance(ref, str) else None
-    definitions = schema.get(found[1]) if found else None
-    return definitions.get(found[2]) if found and isinstance(definitions, dict) else None
 
 
 def _matches(pattern: str, name: str) -> bool:

@@ -59,14 +59,20 @@ def find_project(start: Path | None = None) -> Project:
     UsageError "no-project" when there is none, ConfigError with every finding about ri.yaml.
     """
     folder = (start or Path.cwd()).resolve()
-    for root in (folder, *folder.parents):
-        if (root / PROJECT_FILE).is_file() or (root / PIPELINES_FOLDER).is_dir():
-            return load_project(root)
+    root = project_root(folder)
+    if root is not None:
+        return load_project(root)
     raise UsageError(
         "no-project",
         f"neither {PROJECT_FILE} nor {PIPELINES_FOLDER}/ in {folder} or a folder above it",
         hint="go to your project's folder, or make one with: ri init",
     )
+
+
+def project_root(folder: Path) -> Path | None:
+    """The folder, or else the nearest one above it, that makes a project; None when there is none."""
+    here = (folder, *folder.parents)
+    return next((root for root in here if (root / PROJECT_FILE).is_file() or (root / PIPELINES_FOLDER).is_dir()), None)
 
 
 def load_project(root: Path) -> Project:

@@ -12,12 +12,13 @@ import warnings
 from collections.abc import Iterator, Mapping
 from difflib import SequenceMatcher
 from typing import Any
-from urllib.parse import unquote
 
 import jsonschema_rs
 
 from ri_declarative.spec.diagnose import shown
+from ri_declarative.spec.pointer import NowhereError, follow
 from ri_declarative.spec.positions import Finding, KeyPath, clip
+from ri_declarative.spec.subschemas import APPLICATORS, subschemas
 from ri_declarative.words import did_you_mean, nearest
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -29,12 +30,6 @@ FORMATS = (
     "uri-template", "uuid",
 )  # fmt: skip
 
-_ONE_SCHEMA = frozenset([
-    "additionalProperties", "contains", "contentSchema", "else", "if", "items", "not", "propertyNames", "then",
-    "unevaluatedItems", "unevaluatedProperties",
-])  # fmt: skip
-_SCHEMA_LISTS = frozenset(["allOf", "anyOf", "oneOf", "prefixItems"])
-_NAMED_SCHEMAS = frozenset(["$defs", "definitions", "dependentSchemas", "patternProperties", "properties"])
 _OTHER_KEYWORDS = frozenset([
     "$anchor", "$comment", "$dynamicAnchor", "$dynamicRef", "$id", "$ref", "$schema", "$vocabulary", "const",
     "contentEncoding", "contentMediaType", "default", "dependentRequired", "deprecated", "description", "enum",
@@ -42,7 +37,7 @@ _OTHER_KEYWORDS = frozenset([
     "maxProperties", "maximum", "minContains", "minItems", "minLength", "minProperties", "minimum", "multipleOf",
     "pattern", "readOnly", "required", "title", "type", "uniqueItems", "writeOnly",
 ])  # fmt: skip
-KEYWORDS = _ONE_SCHEMA | _SCHEMA_LISTS | _NAMED_SCHEMAS | _OTHER_KEYWORDS
+KEYWORDS = APPLICATORS | _OTHER_KEYWORDS
 _HARMLESS = frozenset(["example", "id", "note"])  # near a keyword, but nobody means that by them
 _TYPE_NAMES = {
     "array": "a list", "object": "a mapping", "string": "a text", "integer": "a whole number",
@@ -65,31 +60,14 @@ def check_schema(schema: dict[str, Any]) -> list[Finding]:
     ['unknown keyword; did you mean "required"?']
     """
     findings = list(_against_metaschema(schema))
-    anchors = _anchors(schema)
     for path, part in subschemas(schema):
         findings += _keywords(path, part)
-        findings += _references(path, part, schema, anchors)
+        findings += _references(path, part, schema)
         findings += _patterns(path, part)
         findings += _format(path, part)
         findings += _required(path, part)
     findings += _top(schema)
     return findings or list(_compiled(schema))
-
-
-def subschemas(schema: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Mapping[str, Any]]]:
-    """The schema and every schema inside it, with its path. Wrong shapes are passed over."""
-    if not isinstance(schema, dict):
-        return
-    yield path, schema
-    for keyword, value in schema.items():
-        if keyword in _ONE_SCHEMA:
-            yield from subschemas(value, (*path, keyword))
-        elif keyword in _SCHEMA_LISTS and isinstance(value, list):
-            for index, part in enumerate(value):
-                yield from subschemas(part, (*path, keyword, index))
-        elif keyword in _NAMED_SCHEMAS and isinstance(value, dict):
-            for name, part in value.items():
-                yield from subschemas(part, (*path, keyword, name))
 
 
 def _against_metaschema(schema: dict[str, Any]) -> Iterator[Finding]:
@@ -152,44 +130,26 @@ def _keywords(path: KeyPath, part: Mapping[str, Any]) -> Iterator[Finding]:
             yield Finding((*path, keyword), "schema-keyword", f'unknown keyword; did you mean "{meant}"?')
 
 
-def _anchors(schema: Mapping[str, Any]) -> set[str]:
-    names = (part.get(keyword) for _, part in subschemas(schema) for keyword in ("$anchor", "$dynamicAnchor"))
-    return {name for name in names if isinstance(name, str)}
-
-
-def _references(
-    path: KeyPath, part: Mapping[str, Any], schema: Mapping[str, Any], anchors: set[str]
-) -> Iterator[Finding]:
+def _references(path: KeyPath, part: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[Finding]:
     for keyword in ("$ref", "$dynamicRef"):
         target = part.get(keyword)
-        if isinstance(target, str) and (problem := _reference(target, schema, anchors)):
+        if isinstance(target, str) and (problem := _reference(target, schema)):
             yield Finding((*path, keyword), "schema-ref", problem)
     if path and "$id" in part:
         yield Finding((*path, "$id"), "schema-ref", "$id is allowed at the top of a schema only; remove it")
 
 
-def _reference(target: str, schema: Mapping[str, Any], anchors: set[str]) -> str | None:
+def _reference(target: str, schema: Mapping[str, Any]) -> str | None:
+    """Why it leads to no part of the schema; None when it does."""
     if not target.startswith("#"):
         return f'"{clip(target)}" is outside this schema; put it under $defs and refer to "#/$defs/…"'
-    if target.startswith("#/"):
-        return _unresolved(target, schema)
-    if target == "#" or target[1:] in anchors:
-        return None
-    return f'there is no $anchor "{clip(target[1:])}"{did_you_mean(target[1:], anchors)}'
-
-
-def _unresolved(target: str, schema: Any) -> str | None:
-    """What a JSON Pointer (RFC 6901) does not lead to, None when it does."""
-    here = schema
-    for step in unquote(target[2:]).split("/"):
-        name = step.replace("~1", "/").replace("~0", "~")
-        if isinstance(here, dict) and name in here:
-            here = here[name]
-        elif isinstance(here, list) and name.isdecimal() and int(name) < len(here):
-            here = here[int(name)]
-        else:
-            mend = did_you_mean(name, here) if isinstance(here, dict) else ""
-            return f'"{clip(target)}" leads nowhere: there is no "{clip(name)}"{mend}'
+    try:
+        follow(schema, target)
+    except NowhereError as error:
+        what, mend = f'"{clip(error.name)}"', did_you_mean(error.name, error.known)
+        if target.startswith("#/"):
+            return f'"{clip(target)}" leads nowhere: there is no {what}{mend}'
+        return f"there is no $anchor {what}{mend}"
     return None
 
 

@@ -113,3 +113,30 @@ def test_a_batch_is_not_sent_to_records_that_were_dismissed_or_repaired_later(co
     assert command_line.ri("errors", again, "--dismiss").code == 0
     assert "taken again" not in command_line.ri("errors", first).err
     assert "every failed record has been repaired or dismissed since" in command_line.ri("status", first).out
+
+
+LEFT_OUT = "fix.csv: 1 of 2 repairs left out: their records are completed, dismissed or not in this batch"
+
+
+def test_repairs_of_records_that_need_none_any_more_are_counted(command_line: CommandLine) -> None:
+    file = failed_names(command_line)
+    (dismissed, _) = (row["_ri_item"] for row in rows_of(file))
+    assert command_line.ri("errors", "last", "--dismiss", "--item", dismissed).code == 0
+    said = command_line.ri("reprocess", "last", "--from", "fix.csv", "--json")
+    assert said.err == f"warning: {LEFT_OUT}\n"
+    with command_line.bench.manager() as manager:
+        logged = [(line["log_level"], line["message"]) for line in manager.iter_logs(said.json["batch_id"])]
+    assert ("warning", LEFT_OUT) in logged
+
+
+def test_repairs_that_are_all_taken_are_told_by_nothing(command_line: CommandLine) -> None:
+    failed_names(command_line)
+    assert command_line.ri("reprocess", "last", "--from", "fix.csv").err == ""
+
+
+def test_repairs_none_of_which_is_needed_are_counted_though_there_is_no_batch(command_line: CommandLine) -> None:
+    failed_names(command_line)
+    assert command_line.ri("errors", "last", "--dismiss").code == 0
+    said = command_line.ri("reprocess", "last", "--from", "fix.csv", "--json")
+    assert (said.code, said.json["batch_id"]) == (0, None)
+    assert "2 of 2 repairs left out" in said.err

@@ -169,3 +169,11 @@ def test_books_of_a_newer_ri_are_refused(ready: Workbench) -> None:
     assert isinstance(error, DatabaseError)
     assert "9999" in error.message
     assert_nothing_was_booked(ready)
+
+
+def test_what_the_database_refuses_before_a_run_is_told_with_its_hint(ready: Workbench, as_role: Workbench) -> None:
+    ready.sql("CREATE SCHEMA books")  # which the role may not enter
+    ready.file("ri.yaml", "bookkeeping_schema: books\n")
+    error = refused(as_role)
+    assert isinstance(error, DatabaseError)
+    assert (error.code, error.hint is not None) == ("db.pipeline", True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ri_declarative.cli import exits, options, output
-from ri_declarative.cli.session import opened
+from ri_declarative.cli.session import opened, placed
 
 
 @click.command(
@@ -36,11 +36,9 @@ def migrate(check: bool, database: str | None, as_json: bool) -> int:
 
 
 def _check(database: str | None, *, as_json: bool) -> int:
-    from ri_declarative.manager.place import find_place, missing_migrations
+    from ri_declarative.manager.place import missing_migrations
 
-    place = find_place(database)
-    for warning in place.choice.warnings:
-        output.note(f"warning: {output.printable(warning)}")
+    place = placed(database)
     missing, label = missing_migrations(place), place.choice.label
     if as_json:
         _as_json(label, applied=[], missing=missing)

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from ri_declarative.cli import exits, options, output
+from ri_declarative.cli.session import placed
 from ri_declarative.errors import UsageError
 
 PSQL_EPILOG = """\b
@@ -31,11 +32,8 @@ def psql(arguments: tuple[str, ...], database: str | None) -> int:
     exit code is psql's.
     """
     from ri_declarative.database import tools
-    from ri_declarative.manager.place import find_place
 
-    place = find_place(database)
-    for warning in place.choice.warnings:
-        output.note(f"warning: {output.printable(warning)}")
+    place = placed(database)
     command = tools.psql(place.choice, place.root, arguments)
     sys.stdout.flush()
     sys.stderr.flush()

@@ -64,18 +64,12 @@ def missing(connection: Connection, schema: str) -> list[str]:
     return [str(migration) for migration in known if migration.version > version]
 
 
-def no_books(schema: str) -> DatabaseError:
-    """What to raise when the bookkeeping tables are missing."""
-    return DatabaseError(
-        "not-migrated", f'the database has no bookkeeping tables yet in schema "{schema}"', hint="run: ri db migrate"
-    )
-
-
 def check_version(connection: Connection, schema: str) -> None:
     """Refuse books that are older or newer than this ri."""
     newest, version = all_migrations()[-1].version, applied_version(connection, schema)
     if version == 0:
-        raise no_books(schema)
+        message = f'the database has no bookkeeping tables yet in schema "{schema}"'
+        raise DatabaseError("not-migrated", message, hint="run: ri db migrate")
     if version < newest:
         message = f'the bookkeeping tables in schema "{schema}" have version {version}; this ri needs {newest}'
         raise DatabaseError("not-migrated", message, hint="run: ri db migrate")

@@ -1,23 +1,14 @@
 -- name: batches
--- Batches, newest first.
+-- Batches, newest first: one, those of a pipeline, or the newest of each pipeline.
 SELECT b.*, EXTRACT(EPOCH FROM COALESCE(b.completed_at, pg_catalog.clock_timestamp()) - b.started_at)::double precision AS duration_s,
        (SELECT pg_catalog.count(*) FROM {schema}.import_batch_items i WHERE i.batch_id = b.id AND i.status = 'pending') AS pending
 FROM {schema}.import_batches b
 WHERE (CAST(:id AS uuid) IS NULL OR b.id = CAST(:id AS uuid))
   AND (CAST(:batch_type AS text) IS NULL OR b.batch_type = CAST(:batch_type AS text))
+  AND (NOT :newest_of_each OR b.id IN (SELECT DISTINCT ON (batch_type) id FROM {schema}.import_batches
+                                       ORDER BY batch_type, created_at DESC, id))
 ORDER BY b.created_at DESC, b.id
 LIMIT :limit;
-
--- name: last_batches
--- The newest batch of each pipeline, by the pipeline's name.
-SELECT b.*, EXTRACT(EPOCH FROM COALESCE(b.completed_at, pg_catalog.clock_timestamp()) - b.started_at)::double precision
-           AS duration_s,
-       (SELECT pg_catalog.count(*) FROM {schema}.import_batch_items i WHERE i.batch_id = b.id AND i.status = 'pending')
-           AS pending
-FROM (SELECT DISTINCT ON (batch_type) id FROM {schema}.import_batches
-      ORDER BY batch_type, created_at DESC, id) AS newest
-JOIN {schema}.import_batches b ON b.id = newest.id
-ORDER BY b.batch_type;
 
 -- name: batches_like
 -- Ids that begin with a prefix.
@@ -70,23 +61,22 @@ FROM {schema}.import_batches b WHERE b.id = CAST(:batch_id AS uuid);
 -- The last index of the next page of a batch's items that might be taken again; NULL when there is none.
 SELECT pg_catalog.max(p.item_index) AS last_index
 FROM (SELECT i.item_index FROM {schema}.import_batch_items i
-      WHERE i.batch_id = CAST(:batch_id AS uuid) AND i.item_index >= :from_index AND (:all_items OR i.status = 'failed')
+      WHERE i.batch_id = CAST(:batch_id AS uuid) AND i.item_index >= :from_index AND i.status <> 'pending'
+        AND (:all_items OR i.status = 'failed')
       ORDER BY i.item_index LIMIT :limit) AS p;
 
 -- name: to_reprocess
 -- The newest items that repeat this batch's items from one index to another: the failed ones, or all.
 WITH RECURSIVE chain AS (
-    SELECT i.id, i.item_index FROM {schema}.import_batch_items i
+    SELECT i.id, i.batch_id, i.item_index FROM {schema}.import_batch_items i
     WHERE i.batch_id = CAST(:batch_id AS uuid) AND i.item_index BETWEEN :from_index AND :to_index
-      AND (:all_items OR i.status = 'failed')
+      AND i.status <> 'pending' AND (:all_items OR i.status = 'failed')
   UNION ALL
-    SELECT c.id, c.item_index FROM chain JOIN {schema}.import_batch_items c ON c.parent_item_id = chain.id
+    SELECT c.id, c.batch_id, c.item_index FROM chain JOIN {schema}.import_batch_items c ON c.parent_item_id = chain.id
 )
 SELECT i.*, i.source_data::text AS source_text
 FROM chain
-JOIN {schema}.import_batch_items i
-  ON i.item_index = chain.item_index
- AND i.batch_id = CAST(pg_catalog.substr(chain.id::text, 1, 28) || '00000000' AS uuid)
+JOIN {schema}.import_batch_items i ON i.batch_id = chain.batch_id AND i.item_index = chain.item_index
 WHERE NOT EXISTS (SELECT FROM {schema}.import_batch_items c WHERE c.parent_item_id = i.id)
   AND (:all_items OR (i.status = 'failed' AND (i.metadata -> 'dismissed') IS NULL))
 ORDER BY i.item_index;
@@ -94,20 +84,18 @@ ORDER BY i.item_index;
 -- name: failing_repeats
 -- The batches where records that failed in this one have failed again and still need attention, newest first.
 WITH RECURSIVE chain AS (
-    SELECT i.id, i.item_index FROM {schema}.import_batch_items i
+    SELECT i.id, i.batch_id, i.status, i.metadata, i.processed_at FROM {schema}.import_batch_items i
     WHERE i.batch_id = CAST(:batch_id AS uuid) AND i.status = 'failed'
   UNION ALL
-    SELECT c.id, c.item_index FROM chain JOIN {schema}.import_batch_items c ON c.parent_item_id = chain.id
+    SELECT c.id, c.batch_id, c.status, c.metadata, c.processed_at
+    FROM chain JOIN {schema}.import_batch_items c ON c.parent_item_id = chain.id
 )
-SELECT i.batch_id::text, pg_catalog.count(*) AS failed
+SELECT chain.batch_id::text, pg_catalog.count(*) AS failed
 FROM chain
-JOIN {schema}.import_batch_items i
-  ON i.item_index = chain.item_index
- AND i.batch_id = CAST(pg_catalog.substr(chain.id::text, 1, 28) || '00000000' AS uuid)
-WHERE i.batch_id <> CAST(:batch_id AS uuid) AND i.status = 'failed' AND (i.metadata -> 'dismissed') IS NULL
-  AND NOT EXISTS (SELECT FROM {schema}.import_batch_items c WHERE c.parent_item_id = i.id)
-GROUP BY i.batch_id
-ORDER BY pg_catalog.max(i.processed_at) DESC, i.batch_id;
+WHERE chain.batch_id <> CAST(:batch_id AS uuid) AND chain.status = 'failed' AND (chain.metadata -> 'dismissed') IS NULL
+  AND NOT EXISTS (SELECT FROM {schema}.import_batch_items c WHERE c.parent_item_id = chain.id)
+GROUP BY chain.batch_id
+ORDER BY pg_catalog.max(chain.processed_at) DESC, chain.batch_id;
 
 -- name: lineage
 -- The batch, what it reprocesses, and everything that reprocesses any of these, the first one first.
