@@ -13,11 +13,14 @@ from ri_declarative import errors
 from ri_declarative.cli.group import COMMANDS
 from ri_declarative.codes import CODES, GROUPS, Code, Origin
 from ri_declarative.codes.page import anchor, rendered
+from ri_declarative.spec.hook_names import HOOKS
 
 USES = codes_in_source()
-# f"schema.{keyword}" and f"field.{shape of a date pattern}": their members are counted in test_codes_examples.py.
+# f"schema.{keyword}" and f"field.{shape of a date pattern}" (their members are counted in test_codes_examples.py),
+# f"hook.{name}": on_item_error has none, what it raises is logged.
 FAMILIES = {"schema.": {code for code in CODES if code.startswith("schema.")},
-            "field.": {"field.date", "field.timestamp", "field.time"}}  # fmt: skip
+            "field.": {"field.date", "field.timestamp", "field.time"},
+            "hook.": {f"hook.{name}" for name in HOOKS} - {"hook.on_item_error"}}  # fmt: skip
 MAKERS = {
     Origin.RECORD: {"Problem", "Refusal", "RefusedError", "_Fault"},
     Origin.FILE: {"Diagnostic", "Finding", "Trap"},

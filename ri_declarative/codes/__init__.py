@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ri_declarative.codes import databases, files, hook_files, keywords, reading, runs, writing
+from ri_declarative.codes import databases, files, hook_files, hooks, keywords, reading, runs, writing
 from ri_declarative.codes.entry import Code, Group, Origin
 
 __all__ = ["CODES", "GROUPS", "Code", "Group", "Origin"]
@@ -18,6 +18,7 @@ GROUPS: tuple[Group, ...] = (
     keywords.SCHEMA,
     writing.TARGET,
     writing.DATABASE,
+    hooks.HOOK,
     files.TEXT,
     files.LANGUAGE,
     files.SCHEMA_FILES,
@@ -26,6 +27,7 @@ GROUPS: tuple[Group, ...] = (
     runs.USAGE,
     runs.SOURCE,
     runs.REPAIR,
+    hooks.PROCESSOR,
     databases.DATABASE,
     databases.EMBEDDED,
     runs.STOPPED,

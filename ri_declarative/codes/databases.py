@@ -15,6 +15,12 @@ DATABASE = Group(
             cure="Write postgresql://user@host:5432/name, host=… dbname=…, the name of a service, or embedded.",
         ),
         of_run(
+            "database-driver",
+            cause="The SQLAlchemy engine given to BatchManager uses another driver than psycopg2.",
+            example="the engine's driver is psycopg; ri works with psycopg2",
+            cure='Make it with `create_engine("postgresql+psycopg2://…")`, or give BatchManager the address itself.',
+        ),
+        of_run(
             "database-encoding",
             cause="The database does not store text as UTF8, so it could not hold every record.",
             example="db.example.com:5432/crm stores text as LATIN1; ri needs a database in UTF8",

@@ -216,12 +216,13 @@ STOPPED = Group(
             example="another batch has taken these records again meanwhile",
             cure="Look at the other batch with ri status; no record is applied twice.",
         ),
-        of_run(
+        Code(
             "db.passing",
-            ends=_EITHER,
-            cause="A deadlock, a lock or a timeout was still there after five tries.",
-            example="deadlock detected (SQLSTATE 40P01)",
-            cure="Find out who else writes into the table, then run it again.",
+            (Origin.RECORD, Origin.RUN),
+            "item failed; exit 3; exit 2 when nothing has begun yet",
+            "A deadlock, a lock or a timeout was still there after all tries. It is the item's where its hook met it.",
+            "deadlock detected (SQLSTATE 40P01)",
+            "Find out who else writes into the table, then run it again; `retry` in the pipeline says how often.",
         ),
         of_run(
             "db.pipeline",

@@ -93,6 +93,16 @@ def open_engine(choice: DatabaseChoice, root: Path) -> Engine:
     return _checked(engine, choice)
 
 
+def refuse_other_driver(engine: Engine) -> None:
+    """Raise DatabaseError when the engine does not speak psycopg2, whose COPY everything here relies on."""
+    if f"{engine.dialect.name}+{engine.driver}" != DRIVER:
+        raise DatabaseError(
+            "database-driver",
+            f"the engine's driver is {engine.driver}; ri works with psycopg2",
+            hint='make it with create_engine("postgresql+psycopg2://…"), or give the address itself',
+        )
+
+
 def conninfo(choice: DatabaseChoice) -> tuple[str, str | None]:
     """The address of an external database as libpq's keyword string, and the password, which is not in it.
 

@@ -86,8 +86,11 @@ CODES = {
     "23514": "db.check",
     "23P01": "db.exclusion",
     "42501": "db.row_security",
+    "40001": "db.passing",
+    "40P01": "db.passing",
     "44000": "db.view_check",
     "54000": "db.too_large",
+    "55P03": "db.passing",
     "57014": "db.timeout",
 }
 

@@ -12,13 +12,13 @@ from sqlalchemy import Engine
 
 from ri_declarative.compiler.explain import Explanation
 from ri_declarative.database.books import Books
-from ri_declarative.database.connect import open_engine
+from ri_declarative.database.connect import open_engine, refuse_other_driver
 from ri_declarative.database.migrations import migrate
 from ri_declarative.database.readiness import check_readiness
 from ri_declarative.database.store import Store
 from ri_declarative.errors import Diagnostic, UsageError
 from ri_declarative.manager.checks import check_files, in_order
-from ri_declarative.manager.definitions import Definition, PipelineDefinition, define, registry_of
+from ri_declarative.manager.definitions import Definition, define, define_pipeline, registry_of
 from ri_declarative.manager.export import write_repairable
 from ri_declarative.manager.importing import Import, Parent, Watchers
 from ri_declarative.manager.in_thread import in_thread, iterate_in_thread, run_in_thread
@@ -51,6 +51,7 @@ class BatchManager:
         self._is_embedded = False
         self._migrated: list[str] = []  # by opening the embedded database
         if isinstance(database, Engine):
+            refuse_other_driver(database)
             self._engine, self.database_label = database, str(database.url.database)
             self._owns_engine = False
         else:
@@ -205,7 +206,7 @@ class BatchManager:
         """A registered batch type, or a pipeline that has been written since the registry was filled."""
         if batch_type in self.registry.names():
             return define(self.registry, batch_type)
-        return PipelineDefinition(load_pipeline(self.project, batch_type))
+        return define_pipeline(load_pipeline(self.project, batch_type))
 
     def _refuse_running(self, batch: BatchSummary) -> None:
         if self._books.is_owned(batch.batch_id):

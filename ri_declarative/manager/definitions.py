@@ -48,6 +48,9 @@ class Definition(Protocol):
     def requires(self) -> Sequence[str]:
         """Batch types that must have completed before."""
 
+    @property
+    def hooks(self) -> Hooks: ...
+
     def processor(self, connection: Connection, source: Source, *, checks_header: bool) -> Processor:
         """For one run. Raises ConfigError or SourceError; may create the target table in the open transaction."""
 
@@ -57,6 +60,7 @@ class PipelineDefinition:
     """A file in pipelines/, with its hooks."""
 
     pipeline: Pipeline
+    hooks: Hooks = NO_HOOKS
 
     @property
     def batch_type(self) -> str:
@@ -78,18 +82,13 @@ class PipelineDefinition:
     def requires(self) -> Sequence[str]:
         return self.pipeline.spec.requires
 
-    @cached_property
-    def _hooks(self) -> Hooks:
-        path = self.pipeline.hooks_path
-        return NO_HOOKS if path is None else load_hooks(path, path.parents[1])
-
     def processor(self, connection: Connection, source: Source, *, checks_header: bool) -> Processor:
-        processor = compile_pipeline(connection, self.pipeline, textual=source.textual, hooks=self._hooks)
+        processor = compile_pipeline(connection, self.pipeline, textual=source.textual, hooks=self.hooks)
         header = source.info.header
         if header is not None and checks_header:
             required = (
                 ()
-                if self._hooks.functions.keys() & {"transform_item", "transform_chunk"}
+                if self.hooks.functions.keys() & {"transform_item", "transform_chunk"}
                 else required_fields(self.pipeline)
             )
             messages = processor.check_header(header, required)
@@ -99,7 +98,7 @@ class PipelineDefinition:
 
     def _required_headers(self) -> Sequence[str]:
         """None where a hook may add what the file lacks."""
-        return () if any(name in self._hooks for name in TWINS) else required_fields(self.pipeline)
+        return () if any(name in self.hooks for name in TWINS) else required_fields(self.pipeline)
 
 
 @dataclass(frozen=True)
@@ -118,9 +117,13 @@ class ClassDefinition:
         file = inspect.getsourcefile(self.cls)
         return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file and Path(file).is_file() else None
 
+    @cached_property
+    def hooks(self) -> Hooks:
+        """Of an object that is made for one run."""
+        return hooks_of_class(self.cls)
+
     def processor(self, connection: Connection, source: Source, *, checks_header: bool) -> Processor:
-        hooks = hooks_of_class(self.cls)
-        return PerItem(self.batch_type, hooks, chunk_size=self.cls.chunk_size, retry=retry_of(self.cls))
+        return PerItem(self.batch_type, self.hooks, chunk_size=self.cls.chunk_size, retry=retry_of(self.cls))
 
 
 def registry_of(project: Project) -> ProcessorRegistry:
@@ -136,6 +139,12 @@ def registry_of(project: Project) -> ProcessorRegistry:
     return registry
 
 
+def define_pipeline(pipeline: Pipeline) -> PipelineDefinition:
+    """The pipeline with its hooks, whose file is run now. Raises UsageError "hook-import"."""
+    path = pipeline.hooks_path
+    return PipelineDefinition(pipeline, NO_HOOKS if path is None else load_hooks(path, path.parents[1]))
+
+
 def define(registry: ProcessorRegistry, batch_type: str) -> Definition:
     """The definition of a registered batch type, a pipeline's file read now.
 
@@ -147,6 +156,6 @@ def define(registry: ProcessorRegistry, batch_type: str) -> Definition:
 def _definition(found: Registered) -> Definition:
     if found.pipeline is not None:
         project = load_project(found.pipeline.parents[1])
-        return PipelineDefinition(load_pipeline(project, found.batch_type))
+        return define_pipeline(load_pipeline(project, found.batch_type))
     assert found.processor is not None
     return ClassDefinition(found.batch_type, found.processor)

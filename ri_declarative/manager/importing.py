@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from sqlalchemy import Engine
 
 from ri_declarative.database.jsonb import printable
+from ri_declarative.database.leaks import leaks_told
 from ri_declarative.database.readiness import before_any_run, check_readiness
 from ri_declarative.database.store import Ownership, Store
 from ri_declarative.engine.limits import Limits
@@ -55,7 +57,10 @@ class Import:
 
     def run(self) -> str:
         """Work to the end; the batch's id. Raises before anything is written, or StoppedError later."""
-        with Store(self.engine, self.books_schema) as store:
+        with ExitStack() as stack:
+            if self.definition.hooks.functions:
+                stack.enter_context(leaks_told())
+            store = stack.enter_context(Store(self.engine, self.books_schema))
             processor = self._processor(store)
             owner = self._own(store, processor)
             # A limit guards a first import against a wrong file; records that failed once may fail again.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import io
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +32,31 @@ LOOKS: dict[str, Verb] = {
     "dismiss": lambda manager, batch: manager.dismiss(batch),
     "reprocess_batch": lambda manager, batch: manager.reprocess_batch(batch),
     "resolve_batch": lambda manager, batch: manager.resolve_batch(batch),
+    "get_batch": lambda manager, batch: manager.get_batch(batch),
+    "process_batch": lambda manager, batch: manager.process_batch(batch),
+    "get_batch_async": lambda manager, batch: asyncio.run(manager.get_batch_async(batch)),
+    "get_batch_summary_async": lambda manager, batch: asyncio.run(manager.get_batch_summary_async(batch)),
+    "process_batch_async": lambda manager, batch: asyncio.run(manager.process_batch_async(batch)),
+    "reprocess_batch_async": lambda manager, batch: asyncio.run(manager.reprocess_batch_async(batch)),
+    "iter_items_async": lambda manager, batch: asyncio.run(_all(manager.iter_items_async(batch))),
+    "iter_logs_async": lambda manager, batch: asyncio.run(_all(manager.iter_logs_async(batch))),
 }
 OTHERS: dict[str, Verb] = {
     "run_pipeline": lambda manager, _: manager.run_pipeline("p", _file(manager)),
     "list_batches": lambda manager, _: manager.list_batches(),
+    "batch_statistics": lambda manager, _: manager.batch_statistics(),
+    "batch_statistics_async": lambda manager, _: asyncio.run(manager.batch_statistics_async()),
+    "create_batch": lambda manager, _: manager.create_batch("p", [{"k": 1}]),
+    "create_batch_async": lambda manager, _: asyncio.run(manager.create_batch_async("p", [{"k": 1}])),
+    "run_pipeline_async": lambda manager, _: asyncio.run(manager.run_pipeline_async("p", _file(manager))),
 }
 IN_BOOKS = LOOKS | OTHERS
 # They do not look into the books, or make them.
 WITHOUT_BOOKS = {"check", "close", "explain", "migrate"}
+
+
+async def _all(members: AsyncIterator[Any]) -> list[Any]:
+    return [member async for member in members]
 
 
 def _file(manager: BatchManager) -> Path:

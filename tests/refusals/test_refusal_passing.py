@@ -15,6 +15,7 @@ from refusals.refusal_causes import trigger
 from refusals.refusal_runs import kept, prepare, run_keys
 from ri_declarative.engine import run as engine
 from ri_declarative.errors import PassingFault, StoppedError
+from ri_declarative.processors.retry import Retry
 from ri_declarative.records import BatchStatus, StopReason
 
 PASSING = ["40001", "40P01", "55P03"]
@@ -24,7 +25,7 @@ DOUBLE = "SELECT k FROM t GROUP BY k HAVING count(*) > 1"
 @pytest.fixture(autouse=True)
 def _no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests do not wait between two tries."""
-    monkeypatch.setattr(engine, "_BACKOFF_S", 0.001)
+    monkeypatch.setattr(Retry, "pause_s", lambda retry, attempt: 0.001)
 
 
 def failing(times: int, sqlstate: str, *, key: int) -> str:

@@ -15,9 +15,10 @@ from support.workbench import Workbench, csv_text
 
 from refusals.refusal_causes import trigger
 from refusals.refusal_runs import Disturbance, kept, prepare, run_keys
-from ri_declarative.engine import run as engine
 from ri_declarative.errors import RiError, SourceFault, StoppedError, UsageError
+from ri_declarative.manager.definitions import PipelineDefinition
 from ri_declarative.manager.importing import Import, Watchers
+from ri_declarative.processors.retry import Retry
 from ri_declarative.records import BatchStatus, BatchSummary, Record, StopReason
 from ri_declarative.sources.source import SourceInfo
 from ri_declarative.spec.pipeline import load_pipeline
@@ -30,7 +31,7 @@ TERMINATE = f"SELECT pg_terminate_backend(pid) FROM ({OTHERS}) AS others"
 @pytest.fixture(autouse=True)
 def _no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests do not wait between two tries."""
-    monkeypatch.setattr(engine, "_BACKOFF_S", 0.001)
+    monkeypatch.setattr(Retry, "pause_s", lambda retry, attempt: 0.001)
 
 
 @contextlib.contextmanager
@@ -266,7 +267,7 @@ def test_the_writer_s_error_is_told_when_the_source_breaks_off_after_it(
     prepare(workbench, trigger("RAISE USING ERRCODE = '53100', MESSAGE = 'disk full';"), size=10)
     with workbench.manager() as manager:
         pipeline = load_pipeline(manager.project, "p")
-        run = Import(manager._engine, "public", pipeline, BreaksOff(error, after=after), Watchers())
+        run = Import(manager._engine, "public", PipelineDefinition(pipeline), BreaksOff(error, after=after), Watchers())
         with pytest.raises(StoppedError) as stopped:
             run.run()
         (batch,) = manager.list_batches()
@@ -281,7 +282,9 @@ def test_the_source_s_error_is_told_when_the_writer_met_none(workbench: Workbenc
     with workbench.manager() as manager:
         pipeline = load_pipeline(manager.project, "p")
         with pytest.raises(type(error)):
-            Import(manager._engine, "public", pipeline, BreaksOff(error, after=10), Watchers()).run()
+            Import(
+                manager._engine, "public", PipelineDefinition(pipeline), BreaksOff(error, after=10), Watchers()
+            ).run()
     assert kept(workbench) == (10, 10, 10)
 
 
