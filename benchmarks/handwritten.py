@@ -107,12 +107,8 @@ def _one_by_the_loop(cursor: Cursor, identity: str, item: dict[str, Any]) -> Non
         cursor.execute(f"UPDATE {CUSTOMERS} SET name = %(name)s, balance = %(balance)s WHERE email = %(email)s", item)
     assert found is not None
     message = f"customer {found[0]} stored"
-    cursor.execute(
-        f"INSERT INTO {SCHEMA}.logs (item_id, level, message) VALUES (%s, 'info', %s)", (identity, message)
-    )
-    cursor.execute(
-        f"UPDATE {SCHEMA}.items SET status = 'completed', processed_at = now() WHERE id = %s", (identity,)
-    )
+    cursor.execute(f"INSERT INTO {SCHEMA}.logs (item_id, level, message) VALUES (%s, 'info', %s)", (identity, message))
+    cursor.execute(f"UPDATE {SCHEMA}.items SET status = 'completed', processed_at = now() WHERE id = %s", (identity,))
 
 
 def by_the_class(dsn: str, records: int, folder: Path) -> float:

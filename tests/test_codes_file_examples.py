@@ -78,9 +78,10 @@ AGAINST_THE_DATABASE = """
 """
 # They need another user of the system or the database, or a variable: tests of their own have them.
 ELSEWHERE = {"file-unreadable", "missing-variable", "privilege"}
-# Shown in tests/check/test_check_examples.py, the last in test_check_command.py.
+# Shown in tests/check/: test_check_examples.py, test_check_command.py, test_check_classes.py.
 BY_CHECK = {"column-type", "create-table", "date-format", "hook-file", "key-trigger", "requires-cycle",
-            "requires-unknown", "row-security", "pipeline-name"}  # fmt: skip
+            "requires-unknown", "row-security", "pipeline-name", "duplicate-batch-type", "processor-class",
+            "processor-import"}  # fmt: skip
 
 
 def findings(folder: Path, pipeline: str | bytes) -> dict[str, str]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import click
 
-from ri_declarative.cli import check_formats, completing, exits, options, output, texts
+from ri_declarative.cli import check_formats, completing, exits, options, output, prints, texts
 from ri_declarative.cli.check_formats import Report
 from ri_declarative.cli.excerpts import with_excerpts
 from ri_declarative.cli.session import opened
@@ -16,6 +18,7 @@ from ri_declarative.errors import ConfigError, DatabaseError, Diagnostic, Severi
 if TYPE_CHECKING:
     from ri_declarative.manager import BatchManager
     from ri_declarative.manager.checks import FileFindings
+    from ri_declarative.spec.project import Project
 
 Format = Literal["text", "json", "github", "sarif"]
 
@@ -31,8 +34,8 @@ Exit codes: 0 sound (there may be warnings), 2 something would keep a run from b
 
 
 @click.command("check", epilog=EPILOG, short_help="Find what is wrong with pipelines, without running them.")
-@click.argument("pipelines", metavar="[PIPELINE...]", nargs=-1, shell_complete=completing.pipelines)
-@click.option("--offline", is_flag=True, help="Look at the files only; no database is needed.")
+@click.argument("pipelines", metavar="[PIPELINE...]", nargs=-1, shell_complete=completing.names)
+@click.option("--offline", is_flag=True, help="Look at the files only: no database is needed, and nothing is imported.")
 @click.option(
     "--format",
     "form",
@@ -47,6 +50,7 @@ Exit codes: 0 sound (there may be warnings), 2 something would keep a run from b
 def command(pipelines: tuple[str, ...], offline: bool, form: Format | None, database: str | None, as_json: bool) -> int:
     """Check PIPELINEs (default: all): language, JSON Schema, and the target in the live database.
 
+    The packages with processor classes that ri.yaml names are imported; hooks are read, never run.
     Every finding is told at once, with its place. Nothing is written: a table that `create: true`
     would make is made in a transaction that is rolled back.
     """
@@ -64,21 +68,45 @@ def _report(names: tuple[str, ...], *, offline: bool, database: str | None) -> R
     from ri_declarative.spec.project import find_project
 
     try:
-        files = check_files(find_project(), names)
+        project = find_project()
     except ConfigError as error:  # ri.yaml itself: nothing can be read without it
         return Report({}, error.diagnostics, offline, None)
     if offline:
+        files = check_files(project, names)
         return Report(files.by_pipeline, files.all, True, None)
+    files, classes = _with_classes(project, names)
+    report = Report(files.by_pipeline, files.all, False, None, classes=classes)
     try:
         with opened(database) as manager:
-            return _against(manager, files)
+            return _against(manager, files, report)
     except ConfigError as error:  # a variable of ri.yaml's `database:`
-        return Report(files.by_pipeline, [*error.diagnostics, *files.all], False, None)
+        return replace(report, findings=[*error.diagnostics, *files.all])
     except DatabaseError as error:
-        return Report(files.by_pipeline, files.all, False, None, trouble=error)
+        return replace(report, trouble=error)
 
 
-def _against(manager: BatchManager, files: FileFindings) -> Report:
+def _with_classes(project: Project, names: Sequence[str]) -> tuple[FileFindings, dict[str, str]]:
+    """What the files say and what the classes do; the classes that were asked for, each with its place."""
+    from ri_declarative.manager.checks import FileFindings, check_files
+    from ri_declarative.spec.project import pipeline_names
+
+    if not project.spec.processors:
+        return check_files(project, names), {}
+    from ri_declarative.manager.classes import find_classes, place_of, unknown_requirements
+
+    with prints.to_stderr():
+        found = find_classes(project)
+    wanted = [name for name in found.by_type if name in names or not names]
+    pipelines = [name for name in names if name not in wanted]
+    files = check_files(project, pipelines) if pipelines or not names else FileFindings({}, {})
+    unknown = (
+        () if found.findings else unknown_requirements(files.sound.values(), {*found.by_type, *pipeline_names(project)})
+    )
+    files = replace(files, elsewhere=(*files.elsewhere, *found.findings, *unknown))
+    return files, {name: place_of(found.by_type[name]) for name in wanted}
+
+
+def _against(manager: BatchManager, files: FileFindings, report: Report) -> Report:
     from ri_declarative.manager.checks import in_order
 
     trouble = manager.targets.not_ready()
@@ -88,7 +116,14 @@ def _against(manager: BatchManager, files: FileFindings) -> Report:
     by_pipeline = {name: in_order([*told, *found.get(name, ())]) for name, told in files.by_pipeline.items()}
     everything = in_order([*files.all, *(finding for told in by_pipeline.values() for finding in told)])
     may_wait = trouble is not None and trouble.code == "not-migrated"
-    return Report(by_pipeline, everything, False, manager.database_label, trouble, may_wait)
+    return replace(
+        report,
+        by_pipeline=by_pipeline,
+        findings=everything,
+        database=manager.database_label,
+        trouble=trouble,
+        only_a_warning=may_wait,
+    )
 
 
 def _print(report: Report, form: Format) -> None:
@@ -124,4 +159,7 @@ def _summary(report: Report) -> str:
     verdict = "no findings" if not errors + warnings else ", ".join(found)
     if errors and (code := next((f.code for f in report.findings if f.severity is Severity.ERROR), None)):
         verdict += f" · what a code means: ri explain {code}"
-    return f"{texts.counted(len(report.by_pipeline), 'pipeline')} checked ({against}): {verdict}"
+    looked_at = texts.counted(len(report.by_pipeline), "pipeline")
+    if report.classes:
+        looked_at += f" and {len(report.classes)} {'class' if len(report.classes) == 1 else 'classes'}"
+    return f"{looked_at} checked ({against}): {verdict}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ri_declarative.cli import output, shapes
@@ -23,6 +23,7 @@ class Report:
     database: str | None  # None: none was asked, or none answered
     trouble: RiError | None = None  # what stands between the database and any run
     only_a_warning: bool = False  # of the trouble: it does not keep the pipelines from being sound
+    classes: Mapping[str, str] = field(default_factory=dict)  # batch type → processor class, as it is imported
 
     @property
     def severity_of_trouble(self) -> Severity:
@@ -58,6 +59,7 @@ def as_json(report: Report) -> str:
                 }
                 for name, told in report.by_pipeline.items()
             ],
+            "classes": [{"name": name, "processor": place} for name, place in report.classes.items()],
             "diagnostics": [shapes.diagnostic(found) for found in report.findings],
             "database_error": _trouble(report),
         }

@@ -1,4 +1,4 @@
-"""What the shell may complete: pipelines, batches, files. Silent about everything that is wrong."""
+"""What the shell may complete: pipelines, classes, batches, files. Silent about everything that is wrong."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from typing import TypeVar
 import click
 from click.shell_completion import CompletionItem
 
+from ri_declarative.cli import prints
 from ri_declarative.errors import RiError
 
 Answer = TypeVar("Answer")
 
-PATIENCE_S = 2.0  # with a database: a person waits with a finger on the key
+PATIENCE_S = 2.0  # with a database, or an import: a person waits with a finger on the key
 MOST_BATCHES = 50
 
 
@@ -27,6 +28,25 @@ def pipelines(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
     except (RiError, OSError):
         return []
     return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+def names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Names of the project's pipelines, and of its processor classes if they can be imported soon."""
+    found = pipelines(ctx, param, incomplete)
+    with prints.to_nowhere():
+        classes = _soon(_classes)
+    return [*found, *(CompletionItem(name) for name in classes if name.startswith(incomplete))]
+
+
+def _classes() -> list[str]:
+    from ri_declarative.spec.project import find_project
+
+    project = find_project()
+    if not project.spec.processors:
+        return []
+    from ri_declarative.manager.classes import find_classes
+
+    return list(find_classes(project).by_type)
 
 
 def batches(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:

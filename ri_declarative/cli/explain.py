@@ -1,13 +1,14 @@
-"""`ri explain`: a pipeline with everything it means, or an error code with cause and cure."""
+"""`ri explain`: a pipeline with everything it means, a processor class, or an error code with cause and cure."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ri_declarative.cli import completing, exits, explanations, options, output
+from ri_declarative.cli import completing, exits, explanations, options, output, prints
 from ri_declarative.cli.session import opened
 from ri_declarative.codes import CODES, Code
 from ri_declarative.errors import UsageError
@@ -15,6 +16,7 @@ from ri_declarative.words import did_you_mean
 
 if TYPE_CHECKING:
     from ri_declarative.compiler.explain import Explanation
+    from ri_declarative.manager.classes import Classes
 
 EPILOG = """\b
 Examples:
@@ -24,12 +26,12 @@ Examples:
   ri explain schema.format                  an error code: cause, example, what to do"""
 
 
-@click.command("explain", epilog=EPILOG, short_help="Explain a pipeline, or an error code.")
-@click.argument("subject", metavar="PIPELINE|CODE", shell_complete=completing.pipelines)
+@click.command("explain", epilog=EPILOG, short_help="Explain a pipeline, a processor class, or an error code.")
+@click.argument("subject", metavar="PIPELINE|CODE", shell_complete=completing.names)
 @click.option("--code", "as_code", is_flag=True, help="Take the word for an error code, also when a pipeline has it.")
 @click.option("--sql", "only_sql", is_flag=True, help="Print only the SQL.")
 @click.option("--yaml", "only_yaml", is_flag=True, help="Print only the pipeline with all defaults, as YAML.")
-@click.option("--offline", is_flag=True, help="Ask no database: without types, predictions and SQL.")
+@click.option("--offline", is_flag=True, help="Ask no database and import nothing: without types, predictions and SQL.")
 @options.database
 @options.json
 @options.diagnostics
@@ -44,16 +46,22 @@ def command(
 ) -> int:
     """Print PIPELINE with all defaults filled in, what its stages do, and the SQL that it runs;
     or the cause of an error CODE, an example, and what to do.
+
+    Of a processor class, named by its batch type, where it is and what it defines.
     """
     if sum((only_sql, only_yaml, as_json)) > 1 or (only_sql and offline) or (offline and database is not None):
         raise UsageError("usage", "these options contradict each other", hint="see: ri explain --help")
     names = _pipelines() if not as_code else []
     if subject in names:
         _pipeline(subject, offline=offline, database=database, shape=(as_json, only_sql, only_yaml))
+        return exits.ALL_GOOD
+    classes = _classes() if not (as_code or offline) and STEM.fullmatch(subject) else None
+    if classes is not None and subject in classes.by_type:
+        _class(subject, classes, as_json=as_json, only_part=only_sql or only_yaml)
     elif subject in CODES:
         _code(CODES[subject], as_json=as_json)
     else:
-        raise _unknown(subject, names)
+        raise _unknown(subject, [*names, *(classes.by_type if classes else ())])
     return exits.ALL_GOOD
 
 
@@ -65,6 +73,43 @@ def _pipelines() -> list[str]:
         return pipeline_names(find_project())
     except UsageError:
         return []
+
+
+STEM = re.compile(r"[a-z][a-z0-9_]*")  # that of a batch type; most codes look otherwise, and need no import
+
+
+def _classes() -> Classes | None:
+    """The project's processor classes, with a note of what could not be imported; None outside of a project."""
+    from ri_declarative.spec.project import find_project
+
+    try:
+        project = find_project()
+    except UsageError:
+        return None
+    if not project.spec.processors:
+        return None
+    from ri_declarative.manager.classes import find_classes
+
+    with prints.to_stderr():
+        found = find_classes(project)
+    for finding in found.findings:
+        output.note(output.printable(str(finding)))
+    return found
+
+
+def _class(name: str, classes: Classes, *, as_json: bool, only_part: bool) -> None:
+    from ri_declarative.manager.classes import explain_class
+    from ri_declarative.spec.project import find_project
+
+    if only_part:
+        raise UsageError("usage", f"{name} is a processor class: it has neither YAML nor SQL of ours")
+    found = explain_class(find_project(), name, classes.by_type[name])
+    if as_json:
+        output.say_json(explanations.class_as_object(found))
+    else:
+        output.say("\n".join(explanations.class_as_text(found)))
+        if name in CODES:
+            output.note(f"{name} is an error code, too: ri explain --code {name}")
 
 
 def _unknown(subject: str, names: list[str]) -> UsageError:

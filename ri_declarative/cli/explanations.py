@@ -1,4 +1,4 @@
-"""An explained pipeline as text and as `ri.explain/1`."""
+"""What `ri explain` prints: a pipeline as text and as `ri.explain/1`, a class as text and as `ri.explain.class/1`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from ri_declarative.cli.output import printable, styled
 
 if TYPE_CHECKING:
     from ri_declarative.compiler.explain import Explanation, Writing
+    from ri_declarative.manager.classes import ClassExplanation
 
 _SET_BY_SET = "set by set: one statement a chunk; row by row only for a chunk in which the database refuses a row"
 
@@ -25,6 +26,7 @@ def as_object(found: Explanation, database: str | None) -> dict[str, Any]:
         "yaml": found.yaml,
         "fields": [field._asdict() for field in found.fields],
         "columns": [column._asdict() for column in found.columns],
+        "hooks": found.hooks,
         "rules": found.rules,
         "writing": _writing_object(found.writing) if found.writing else None,
         "warnings": [shapes.diagnostic(warning) for warning in found.warnings],
@@ -59,6 +61,37 @@ def as_text(found: Explanation, database: str | None) -> Iterator[str]:
     for warning in found.warnings:
         yield ""
         yield printable(str(warning))
+
+
+def class_as_object(found: ClassExplanation) -> dict[str, Any]:
+    """`ri.explain.class/1`."""
+    return {
+        "schema": "ri.explain.class/1",
+        "name": found.batch_type,
+        "processor": found.place,
+        "path": found.file,
+        "line": found.line,
+        "description": found.description,
+        "fingerprint": found.fingerprint,
+        "chunk_size": found.chunk_size,
+        "retry": found.retry._asdict(),
+        "hooks": found.hooks,
+    }
+
+
+def class_as_text(found: ClassExplanation) -> Iterator[str]:
+    """Line by line: where the class is, what it says of itself, what it defines."""
+    where = f" · {printable(found.file)}:{found.line}" if found.file else ""
+    print_ = f" · fingerprint {found.fingerprint[:12]}" if found.fingerprint else ""
+    yield f"{styled(found.batch_type, bold=True)} · processor class {printable(found.place)}{where}{print_}"
+    if found.description:
+        yield from ("", *(f"  {printable(line)}".rstrip() for line in found.description.splitlines()))
+    yield from _section("how it runs")
+    yield "  files are read by their ending; each item is validated and written by the class, in a savepoint of its own"
+    yield f"  it defines, in the order of the calls: {', '.join(found.hooks)}"
+    yield f"  {found.chunk_size:,} items a transaction"
+    retry = found.retry
+    yield f"  after a passing fault: {retry.attempts} attempts, pauses from {retry.backoff_s:g} s to {retry.max_s:g} s"
 
 
 def _writing(writing: Writing) -> Iterator[str]:

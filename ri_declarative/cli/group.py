@@ -24,9 +24,9 @@ Examples:
   ri reprocess last --from fix.csv          take the repaired records in
 
 \b
-Exit codes: 0 every record completed or skipped, 1 finished but some failed, 2 usage or
-configuration error before the first write, 3 stopped by the world, 4 stopped by a limit,
-130/143 interrupted. Several files: the highest of them."""
+Exit codes: 0 every record completed or skipped, 1 finished but some (or on_batch_complete)
+failed, 2 usage or configuration error before the first write, 3 stopped by the world, 4 stopped
+by a limit or by validate_batch, 130/143 interrupted. Several files: the highest of them."""
 
 
 class LazyGroup(click.Group):

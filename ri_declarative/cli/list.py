@@ -1,4 +1,4 @@
-"""`ri list`: the pipelines of the project, and what became of each when it last ran."""
+"""`ri list`: the pipelines and processor classes of the project, and what became of each when it last ran."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ri_declarative.cli import exits, options, output, shapes, texts
+from ri_declarative.cli import exits, options, output, prints, shapes, texts
 from ri_declarative.errors import DatabaseError
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ _TEXTS = ("pipeline", "target", "status")
 def command(database: str | None, as_json: bool) -> int:
     """List the pipelines of the project, each with its source, its target and its last batch.
 
+    So are the processor classes of the packages that ri.yaml names, in place of a target with the class.
     A pipeline with errors is listed with their number; without a reachable database the last
     batches are left out.
     """
@@ -38,7 +39,7 @@ def command(database: str | None, as_json: bool) -> int:
     from ri_declarative.spec.project import find_project
 
     project = find_project()
-    found = list_pipelines(project)
+    found = sorted([*list_pipelines(project), *_classes(project)], key=lambda one: one.name)
     last = _last_batches(database, project)
     if as_json:
         output.say_json(shapes.pipelines(found, last))
@@ -50,6 +51,17 @@ def command(database: str | None, as_json: bool) -> int:
     else:
         output.note("there are no pipelines here yet; make an example with: ri init")
     return exits.ALL_GOOD
+
+
+def _classes(project: Project) -> list[PipelineOverview]:
+    from ri_declarative.manager.classes import find_classes
+    from ri_declarative.manager.overview import list_classes
+
+    with prints.to_stderr():
+        classes = find_classes(project)
+    for finding in classes.findings:
+        output.note(output.printable(str(finding)))
+    return list_classes(classes)
 
 
 def _last_batches(database: str | None, project: Project) -> LastBatches | None:
@@ -64,7 +76,7 @@ def _last_batches(database: str | None, project: Project) -> LastBatches | None:
 
 def _row(one: PipelineOverview, batch: BatchSummary | None) -> tuple[str, ...]:
     errors = len(one.diagnostics)
-    target = one.target or f"{errors} {'error' if errors == 1 else 'errors'}"
+    target = one.target or one.processor or f"{errors} {'error' if errors == 1 else 'errors'}"
     about = (one.name, one.source_format or "-", target)
     if batch is None:
         return (*about, *"-" * (len(_HEADERS) - len(about)))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ri_declarative.cli import completing, exits, options, output, progress, shapes, texts
+from ri_declarative.cli import completing, exits, options, output, prints, progress, shapes, texts
 from ri_declarative.cli.options import Manner
 from ri_declarative.cli.run import finished, naming_the_batch
 from ri_declarative.cli.session import opened
@@ -49,7 +49,12 @@ def command(
     with opened(database) as manager:
         parent_id = manager.resolve_batch(batch)
         _tell_of_changed_pipeline(manager, parent_id)
-        with StopFlag() as stop, progress.shown(batch, quiet=quiet) as on_progress, naming_the_batch() as on_batch:
+        with (
+            StopFlag() as stop,
+            progress.shown(batch, quiet=quiet) as on_progress,
+            naming_the_batch() as on_batch,
+            prints.to_stderr(),
+        ):
             new_id = manager.reprocess_batch(
                 parent_id,
                 not all_items,
@@ -66,7 +71,8 @@ def command(
 
 
 def _tell_of_changed_pipeline(manager: BatchManager, batch_id: str) -> None:
-    then, now = manager.fingerprints(batch_id)
+    with prints.to_stderr():  # the class of a batch is imported to be looked at
+        then, now = manager.fingerprints(batch_id)
     if then != now:
         was, is_now = (f[:12] if f else "unknown" for f in (then, now))
         output.note(f"the pipeline changed since batch {texts.short(batch_id)}: fingerprint {was} then, {is_now} now")

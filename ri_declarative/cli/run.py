@@ -3,69 +3,199 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
+from enum import IntEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from ri_declarative.cli import completing, exits, failures, options, output, progress, shapes, texts
+from ri_declarative.cli import completing, exits, failures, options, output, prints, progress, shapes, texts
 from ri_declarative.cli.options import Manner
 from ri_declarative.cli.session import opened
 from ri_declarative.cli.signals import StopFlag
-from ri_declarative.errors import SourceError, StoppedError, UsageError
-from ri_declarative.records import BatchSummary
+from ri_declarative.errors import DatabaseError, RiError, SourceError, StoppedError, UsageError
+from ri_declarative.records import BatchStatus, BatchSummary
 
 if TYPE_CHECKING:
     from ri_declarative.manager import BatchManager
+    from ri_declarative.manager.matching import FolderPlan
 
 EPILOG = """\b
 Examples:
   ri run customer_data customers.csv
   ri run customer_data monday.csv tuesday.csv      two batches
   zcat customers.csv.gz | ri run customer_data -
-  ri run customer_data customers.csv --json | jq .failed"""
+  ri run customer_data customers.csv --json | jq .failed
+  ri run --all inbox                               each file with the pipeline that it matches"""
+
+# Of errors that are not the pipeline's: every other one would meet them, too.
+_OF_ALL = frozenset({"db.world", "duplicate-batch-type", "processor-class", "processor-import"})
+_OF_ONE = frozenset({"db.passing", "db.pipeline"})  # told as a DatabaseError when nothing had begun yet
 
 
 @click.command("run", epilog=EPILOG, short_help="Import files with a pipeline.")
-@click.argument("pipeline", shell_complete=completing.pipelines)
-@click.argument("files", metavar="FILE...", nargs=-1, required=True, shell_complete=completing.files)
+@click.argument("pipeline", metavar="[PIPELINE]", required=False, shell_complete=completing.names)
+@click.argument("files", metavar="[FILE...]", nargs=-1, shell_complete=completing.files)
+@click.option(
+    "--all",
+    "folder",
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Import each file of DIR with the pipeline whose source.match it fits, in the order that `requires` asks for.",
+)
 @options.database
 @options.json
 @options.quiet
 @options.diagnostics
-def command(pipeline: str, files: tuple[str, ...], database: str | None, as_json: bool, quiet: bool) -> int:
-    """Import FILEs with PIPELINE (the stem of a file in pipelines/).
+def command(
+    pipeline: str | None,
+    files: tuple[str, ...],
+    folder: Path | None,
+    database: str | None,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Import FILEs with PIPELINE: the stem of a file in pipelines/, or the batch type of a processor class.
 
     `-` is stdin. Several files are several batches, imported in the order given; a file that
     cannot be read does not keep the next one from being imported. The exit code is the worst.
+
+    With --all, folders in DIR and hidden files are passed over, and files that no pipeline takes are named.
+    A pipeline that requires one whose import did not complete is refused; the others go on.
     """
+    manner = Manner(as_json, quiet, database is not None)
+    if folder is not None:
+        _refuse_words(pipeline)
+        plan = _planned(folder)
+        with opened(database) as manager, StopFlag() as stop:
+            return _import_folder(manager, plan, stop, manner)
+    name = _checked(pipeline, files)
+    with opened(database) as manager, StopFlag() as stop:
+        return import_files(manager, name, files, stop, manner).exit_code
+
+
+def _refuse_words(pipeline: str | None) -> None:
+    if pipeline is not None:
+        raise UsageError("usage", "give PIPELINE and FILEs, or --all DIR, not both", hint="see: ri run --help")
+
+
+def _checked(pipeline: str | None, files: Sequence[str]) -> str:
+    """The pipeline's name, if the words are complete."""
+    if pipeline is None or not files:
+        missing = "PIPELINE" if pipeline is None else "FILE..."
+        raise UsageError("usage", f"missing argument '{missing}'", hint="see: ri run --help")
     if files.count("-") > 1:
         raise UsageError("usage", "stdin (-) can be read only once")
-    with opened(database) as manager:
-        return _import_all(manager, pipeline, files, Manner(as_json, quiet, database is not None))
+    return pipeline
 
 
-def _import_all(manager: BatchManager, pipeline: str, files: tuple[str, ...], manner: Manner) -> int:
-    worst = exits.ALL_GOOD
-    with StopFlag() as stop:
-        for file in files:
-            if stop() and stop.exit_code:
-                return stop.exit_code
-            try:
-                summary = _import_one(manager, pipeline, file, stop, quiet=manner.quiet)
-            except SourceError as error:
-                worst = max(worst, failures.report(error, as_json=manner.as_json))
-                continue
-            finished(summary, manager.database_label, manner)
-            worst = max(worst, exits.of_batch(summary, stop.exit_code))
-            if exits.ends_the_command(summary):
-                break
-    return worst
+class Ends(IntEnum):
+    """How far the fate of a file reaches."""
+
+    FILE = 0
+    PIPELINE = 1  # the pipeline's other files would meet it, too
+    COMMAND = 2  # so would all others
 
 
-def _import_one(manager: BatchManager, pipeline: str, file: str, stop: StopFlag, *, quiet: bool) -> BatchSummary:
-    with progress.shown(file, quiet=quiet) as on_progress, naming_the_batch() as on_batch:
+class Fate(NamedTuple):
+    """What became of files."""
+
+    exit_code: int = exits.ALL_GOOD  # the worst
+    completed: bool = True  # each is a completed batch
+    ends: Ends = Ends.FILE
+
+    def then(self, other: Fate) -> Fate:
+        """Of these files and of those."""
+        return Fate(
+            max(self.exit_code, other.exit_code), self.completed and other.completed, max(self.ends, other.ends)
+        )
+
+
+def import_files(
+    manager: BatchManager, pipeline: str, files: Sequence[str | Path], stop: StopFlag, manner: Manner
+) -> Fate:
+    """Import the files in order, as far as that makes sense; each is told of when it is done."""
+    fate = Fate()
+    for number, file in enumerate(files):
+        if fate.ends is not Ends.FILE or stop():
+            _left(files[number:])
+            return fate.then(Fate(stop.exit_code or 0, False, Ends.COMMAND if stop() else fate.ends))
+        fate = fate.then(_import_one(manager, pipeline, str(file), stop, manner))
+    return fate
+
+
+def _left(files: Sequence[str | Path]) -> None:
+    output.note(f"not imported: {', '.join(output.printable(str(file)) for file in files)}")
+
+
+def _import_one(manager: BatchManager, pipeline: str, file: str, stop: StopFlag, manner: Manner) -> Fate:
+    try:
+        summary = _run(manager, pipeline, file, stop, quiet=manner.quiet)
+    except SourceError as error:
+        return Fate(failures.report(error, as_json=manner.as_json), False)
+    except RiError as error:
+        code = failures.report(error, as_json=manner.as_json)
+        return Fate(code, False, Ends.COMMAND if _is_of_all(error) else Ends.PIPELINE)
+    finished(summary, manager.database_label, manner)
+    ends = Ends.COMMAND if exits.ends_the_command(summary) else Ends.FILE
+    return Fate(exits.of_batch(summary, stop.exit_code), summary.status == BatchStatus.COMPLETED, ends)
+
+
+def _is_of_all(error: RiError) -> bool:
+    return error.code in _OF_ALL or (isinstance(error, DatabaseError) and error.code not in _OF_ONE)
+
+
+def _run(manager: BatchManager, pipeline: str, file: str, stop: StopFlag, *, quiet: bool) -> BatchSummary:
+    with (
+        progress.shown(file, quiet=quiet) as on_progress,
+        naming_the_batch() as on_batch,
+        prints.to_stderr(),
+    ):
         return manager.run_pipeline(pipeline, file, on_progress=on_progress, should_stop=stop, on_batch=on_batch)
+
+
+# ── a folder ─────────────────────────────────────────────────────────────────────────────────
+
+
+def _planned(folder: Path) -> FolderPlan:
+    from ri_declarative.manager.matching import plan_folder
+    from ri_declarative.spec.project import find_project
+
+    plan = plan_folder(find_project(), folder)
+    if plan.unmatched:
+        output.note(f"no pipeline takes: {', '.join(map(output.printable, plan.unmatched))}")
+    return plan
+
+
+def _import_folder(manager: BatchManager, plan: FolderPlan, stop: StopFlag, manner: Manner) -> int:
+    fate = Fate()
+    incomplete: set[str] = set()
+    for pipeline, requires, files in plan.matched:
+        if fate.ends is Ends.COMMAND:
+            _left(files)
+            continue
+        missing = next((name for name in requires if name in incomplete), None)
+        if missing is not None:
+            one = _refused(pipeline, missing, files, manner)
+        else:
+            one = import_files(manager, pipeline, files, stop, manner)
+        if not one.completed:
+            incomplete.add(pipeline)
+        fate = fate.then(one)
+    return fate.exit_code
+
+
+def _refused(pipeline: str, missing: str, files: Sequence[Path], manner: Manner) -> Fate:
+    """Sooner and stricter than the books, in which an older batch of the required pipeline may be complete."""
+    message = f"{pipeline} requires {missing}, which was not completed just now"
+    error = UsageError("requires", message, hint=f"then: ri run {pipeline} FILE")
+    code = failures.report(error, as_json=manner.as_json)
+    _left(files)
+    return Fate(code, False, Ends.PIPELINE)
+
+
+# ── also of `ri reprocess` ───────────────────────────────────────────────────────────────────
 
 
 @contextlib.contextmanager

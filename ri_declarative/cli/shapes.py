@@ -18,7 +18,12 @@ _SOURCE_KEYS = ("name", "size", "sha256")
 
 def run(summary: BatchSummary, database: str) -> dict[str, Any]:
     """`ri.run/1`: what came out of `ri run` and `ri reprocess`, one object per batch."""
-    return {"schema": "ri.run/1", **_batch(summary, database), "problems": [_problem(p) for p in summary.problems]}
+    return {
+        "schema": "ri.run/1",
+        **_batch(summary, database),
+        "error_message": summary.error_message,
+        "problems": [_problem(p) for p in summary.problems],
+    }
 
 
 def nothing_to_do(source: BatchSummary, database: str) -> dict[str, Any]:
@@ -28,7 +33,7 @@ def nothing_to_do(source: BatchSummary, database: str) -> dict[str, Any]:
     )
     batch = _batch(empty._replace(unchanged_items=0, total_items=0, duration_s=0.0), database)
     outcome = {"batch_id": None, "parent_batch_id": source.batch_id, "status": "completed", "stop_reason": None}
-    return {"schema": "ri.run/1", **batch, **outcome, "problems": []}
+    return {"schema": "ri.run/1", **batch, **outcome, "error_message": None, "problems": []}
 
 
 def status(summary: BatchSummary, database: str) -> dict[str, Any]:
@@ -102,6 +107,7 @@ def pipelines(found: Iterable[PipelineOverview], last: LastBatches | None) -> di
             "description": one.description,
             "format": one.source_format,
             "target": one.target,
+            "processor": one.processor,
             "errors": len(one.diagnostics),
             "last_batch": _last(last.batches[one.name]) if last and one.name in last.batches else None,
         }

@@ -35,7 +35,7 @@ _NOT_WITH_STATS = {"batch": "a BATCH", "pipeline": "--pipeline", "limit": "--lim
 @click.option(
     "--limit", metavar="N", type=click.IntRange(min=1), default=20, show_default=True, help="Batches to list."
 )
-@click.option("--pipeline", metavar="NAME", shell_complete=completing.pipelines, help="Only batches of this pipeline.")
+@click.option("--pipeline", metavar="NAME", shell_complete=completing.names, help="Only batches of this pipeline.")
 @click.option("--stats", is_flag=True, help="Tell how batches are doing: success, duration, rate, and any trouble.")
 @click.option(
     "--days",

@@ -18,8 +18,11 @@ _STOPPED = {
     StopReason.INTERRUPTED: "interrupted",
     StopReason.DATABASE: "stopped by the database",
     StopReason.SOURCE: "stopped by the source",
+    StopReason.HOOK: "stopped by a hook",
     StopReason.ERROR: "stopped by an error",
 }
+
+_REFUSED = "validate_batch refused the batch"  # one that raises leaves a message
 
 # Problems of records that could be read: a mended pipeline cures them.
 _OF_READ_RECORDS = frozenset(("source.ambiguous_field", "source.unknown_field"))
@@ -186,9 +189,11 @@ def _next_steps(summary: BatchSummary, *, repairable: bool) -> list[str]:
     lines = [f"  {_UNREADABLE}"] if summary.parent_batch_id and _has_unreadable(summary) else []
     if summary.status == BatchStatus.FAILED:
         why = _STOPPED[summary.stop_reason] if summary.stop_reason else "stopped early"
-        message = f": {printable(summary.error_message)}" if summary.error_message else ""
-        lines.append(styled(f"  {why}{message}", fg="red"))
+        message = summary.error_message or (_REFUSED if summary.stop_reason is StopReason.HOOK else "")
+        lines.append(styled(f"  {why}{': ' if message else ''}{printable(message)}", fg="red"))
         lines.append(f"  {_again(summary)}")
+    elif summary.error_message:
+        lines.append(styled(f"  after the last record: {printable(summary.error_message)}", fg="red"))
     if not repairable:
         return [*lines, f"batch {batch}"]
     return [
@@ -204,6 +209,8 @@ def _has_unreadable(summary: BatchSummary) -> bool:
 
 
 def _again(summary: BatchSummary) -> str:
+    if summary.stop_reason is StopReason.HOOK and not records_read(summary):
+        return "nothing was imported: run it again when the hook has no objection any more"
     if summary.parent_batch_id:
         return f"what is committed stays: ri reprocess {short(summary.parent_batch_id)} takes the rest"
     return "what is committed stays: the same `ri run` again finds those rows unchanged and goes on"

@@ -41,12 +41,16 @@ HOOK = Group(
     ),
 )
 
+_EITHER = (Origin.FILE, Origin.RUN)  # `ri check` names the line of ri.yaml
+
 PROCESSOR = Group(
     "Runs: hooks and processor classes",
     "The Python of the project cannot be used, or a hook that speaks for the whole batch stopped it.",
     (
-        of_run(
+        Code(
             "duplicate-batch-type",
+            _EITHER,
+            "exit 2",
             cause="Two processor classes, or a class and a pipeline, have one name.",
             example="batch type customer_data is defined twice: pipelines/customer_data.yaml and "
             "myapp.processors.CustomerDataProcessor",
@@ -68,7 +72,7 @@ PROCESSOR = Group(
         ),
         of_run(
             "hook.on_batch_complete",
-            ends="exit 3, told with the batch, which stays completed",
+            ends="exit 3 in a run that stopped; else exit 1, told with the batch, which stays completed",
             cause="The hook raised. The records are committed; what it wrote itself is undone.",
             example='on_batch_complete: UndefinedTable: relation "totals" does not exist (hooks/orders.py:30)',
             cure="Repair the line that is named, and do by hand what it should have done.",
@@ -99,14 +103,20 @@ PROCESSOR = Group(
             example="batch 3f2a9c1e-0000-4000-8000-000000000000 is completed: none of its 24 items is pending",
             cure="Reprocess the batch to take its failed items again.",
         ),
-        of_run(
+        Code(
             "processor-class",
-            cause="What was to be registered is no complete subclass of BaseProcessor, or its batch type is no name.",
+            _EITHER,
+            "exit 2",
+            cause="What was to be registered is no complete subclass of BaseProcessor, its batch type is no name, or "
+            "another attribute of it cannot be used.",
             example="myapp.processors.OrdersProcessor lacks process_item",
-            cure="Define validate_item and process_item; batch types have small letters, digits and _.",
+            cure="Define validate_item and process_item; batch types have small letters, digits and _. `retry` is "
+            "written as in a pipeline.",
         ),
-        of_run(
+        Code(
             "processor-import",
+            _EITHER,
+            "exit 2",
             cause="A package with processor classes, or a module in it, cannot be imported.",
             example="myapp.processors.orders cannot be imported: ModuleNotFoundError: No module named 'rates'",
             cure="Repair the import that the message names; `processors` in ri.yaml lists the packages.",

@@ -25,10 +25,10 @@ change.
 | exit code | what it means |
 |---|---|
 | 0 | every record completed or was skipped |
-| 1 | finished, some records failed |
+| 1 | finished, some records failed, or the hook `on_batch_complete` did |
 | 2 | usage, pipeline or configuration error, before the first write |
 | 3 | stopped by the world; what is committed stays, run it again |
-| 4 | stopped by a limit of the pipeline (`limits.max_failed`) |
+| 4 | stopped by a limit of the pipeline (`limits.max_failed`), or refused by its hook `validate_batch` |
 | 130, 143 | interrupted; what is committed stays, run it again |
 
 Of several files the highest code counts.

@@ -17,6 +17,13 @@ USAGE = Group(
             cure="Write more of the id, or `last`.",
         ),
         of_run(
+            "ambiguous-file",
+            cause="`ri run --all` cannot tell which pipeline takes a file: it fits `source.match` of more than one.",
+            example="customers_eu.csv fits source.match of customers (customers_*.csv) and of eu (*_eu.csv); nothing "
+            "was imported",
+            cure="Narrow one of the patterns, or keep the files in folders of their own.",
+        ),
+        of_run(
             "batch-running",
             cause="Somebody is still importing this batch.",
             example="batch 3f2a9c1e-0000-4000-8000-000000000000 is still being worked on",
@@ -51,6 +58,12 @@ USAGE = Group(
             cause="A command that destroys data was not confirmed.",
             example="nobody is here to be asked; nothing was removed",
             cure="Answer y, or give --yes in a script.",
+        ),
+        of_run(
+            "nothing-matches",
+            cause="`ri run --all` found no file that fits `source.match` of a pipeline.",
+            example="no pipeline takes a file of inbox",
+            cure="Check the folder; the message lists the patterns. Small and capital letters count.",
         ),
         Code(
             "pipeline-name",

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from ri_declarative.compiler.check import NO_RUN, examine
 from ri_declarative.compiler.compile import kinds_of_columns
+from ri_declarative.compiler.hooks_in_words import hooks_in_order
 from ri_declarative.compiler.stages_in_words import (
     ReadField,
     WrittenColumn,
@@ -57,6 +58,7 @@ class Explanation:
     yaml: str  # with every default; loads to the same fingerprint
     fields: tuple[ReadField, ...]
     columns: tuple[WrittenColumn, ...]
+    hooks: tuple[str, ...]  # in the order in which they are called
     rules: tuple[str, ...]
     writing: Writing | None  # None: no database was asked
     warnings: tuple[Diagnostic, ...] = ()
@@ -87,6 +89,7 @@ def _explanation(pipeline: Pipeline, *, plan: UpsertPlan | None, writing: Writin
         yaml=complete_yaml(pipeline),
         fields=read_fields(pipeline, kinds_of_columns(pipeline, plan) if plan else {}),
         columns=written_columns(pipeline, {c.column.name: c.column.type_text for c in plan.columns} if plan else {}),
+        hooks=hooks_in_order(pipeline),
         rules=rules_in_words(pipeline),
         writing=writing,
     )

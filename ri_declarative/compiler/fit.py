@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from ri_declarative.compiler.schema_types import part_of, types_of
 from ri_declarative.compiler.types import kind_of_type
 from ri_declarative.errors import Severity
+from ri_declarative.spec.hook_names import TWINS
 from ri_declarative.spec.pipeline import Pipeline
 from ri_declarative.stages.canonical import canonical
 from ri_declarative.stages.column_types import ColumnType
@@ -44,6 +45,7 @@ _FORMAT_SAMPLES = {
 }
 # What depends on the one value, so that a sample says nothing.
 _OF_THE_VALUE = frozenset(("field.length", "field.range", "field.scale"))
+_CHANGE_VALUES = (*TWINS, "process_item")  # hooks: what they leave of a date is not known, or not written by us
 _TEXTS = ("text", "other")
 _RUN_CATEGORIES: Mapping[str, frozenset[str]] = {
     "batch_id": frozenset((*_TEXTS, "uuid")),
@@ -126,7 +128,8 @@ def _usable_pattern(pipeline: Pipeline, field: str) -> str | None:
     """The field's date pattern, when nothing stands between it and the column. A wrong one is told elsewhere."""
     spec = pipeline.spec.source.fields.get(field)
     pattern = spec.date if spec else None
-    return pattern if pattern and not date_pattern_mistake(pattern) and pipeline.hooks_path is None else None
+    is_sure = pipeline.hooks.isdisjoint(_CHANGE_VALUES)
+    return pattern if pattern and is_sure and not date_pattern_mistake(pattern) else None
 
 
 def _dated(field: str, pattern: str, kind: Kind) -> _Values | None:

@@ -12,6 +12,7 @@ import jsonschema_rs
 
 from ri_declarative.compiler.schema_types import kind_of_schema, part_of, types_of
 from ri_declarative.errors import Diagnostic
+from ri_declarative.spec.hook_names import TWINS
 from ri_declarative.spec.pipeline import Pipeline
 from ri_declarative.stages.date_patterns import DatePattern
 from ri_declarative.stages.headers import FieldRule
@@ -62,12 +63,12 @@ def _date(pipeline: Pipeline, field: str, pattern: str) -> Iterator[Diagnostic]:
     except ValueError as mistake:
         yield Diagnostic(at, "invalid-value", f"{place}: {mistake}")
         return
-    if pipeline.hooks_path is None and (refused := _refused_by_format(pipeline, field, pattern)):
+    if pipeline.hooks.isdisjoint(TWINS) and (refused := _refused_by_format(pipeline, field, pattern)):
         yield Diagnostic(at, "date-format", f"{place}: {refused}")
 
 
 def _refused_by_format(pipeline: Pipeline, field: str, pattern: str) -> str | None:
-    """Why no date of the pattern passes the schema's format; a hook might still mend it."""
+    """Why no date of the pattern passes the schema's format; a hook before the schema might still mend it."""
     part = part_of(pipeline.record_schema, field)
     wanted, types = part.get("format"), types_of(part)
     if wanted is None or (types and "string" not in types):

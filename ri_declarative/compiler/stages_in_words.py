@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from ri_declarative.compiler.hooks_in_words import hook_rules
 from ri_declarative.compiler.reading import field_rules
 from ri_declarative.compiler.schema_types import kind_of_schema, part_of
-from ri_declarative.spec.models import ColumnSpec
-from ri_declarative.spec.pipeline import HOOKS_FOLDER, Pipeline
+from ri_declarative.spec.models import ColumnSpec, PipelineSpec
+from ri_declarative.spec.pipeline import Pipeline
+from ri_declarative.spec.retry import RetrySpec
 from ri_declarative.spec.yaml_text import flow
 from ri_declarative.stages.date_patterns import DatePattern
 from ri_declarative.stages.headers import FieldRule
@@ -98,8 +100,7 @@ def _rules(pipeline: Pipeline) -> Iterator[str]:
     yield f"cells of a text source that mean no value: {flow(list(spec.source.null_values))}"
     unknown = {"error": "is an error", "ignore": "is kept in source_data only"}[spec.source.unknown_fields]
     yield f"a header that nothing uses {unknown}"
-    if pipeline.hooks_path is not None:
-        yield f"hooks: {HOOKS_FOLDER}/{pipeline.hooks_path.name}"
+    yield from hook_rules(pipeline)
     yield f"a row is found by its key ({', '.join(spec.target.key)}); one whose mapped columns are equal is not touched"
     yield _ON_CONFLICT[spec.target.on_conflict]
     yield _ON_DUPLICATE[spec.target.on_duplicate]
@@ -107,6 +108,22 @@ def _rules(pipeline: Pipeline) -> Iterator[str]:
         yield f"{spec.target.table} is created from this mapping when it is missing"
     yield _limit(spec.limits.max_failed)
     yield f"{spec.chunk_size:,} records a transaction"
+    yield from _around(spec)
+
+
+def _around(spec: PipelineSpec) -> Iterator[str]:
+    """What is said about runs, not about records, where it is not the default."""
+    retry = spec.retry
+    if retry != RetrySpec():
+        times = "once" if retry.attempts == 1 else f"{retry.attempts} times"
+        yield (
+            f"after a passing fault (deadlock, lock, timeout) a chunk is tried {times} as a whole, then as often with "
+            f"its records isolated; pauses from {retry.backoff} to {retry.max_}"
+        )
+    for name in spec.requires:
+        yield f"a run is refused while {name} has never completed or has an unfinished batch"
+    if spec.source.match:
+        yield f"`ri run --all` imports files named {' or '.join(spec.source.match)} with it"
 
 
 def _limit(most: int | str | None) -> str:

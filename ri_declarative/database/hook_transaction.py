@@ -62,6 +62,7 @@ class HookTransaction:
             yield
         finally:
             self._connect = self._connection = None
+            self._in_call = False  # what stops the run leaves a call without its end
 
     def between_calls(self) -> Connection:
         """The transaction without any savepoint of a call."""

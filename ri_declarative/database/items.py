@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from psycopg2.extensions import cursor as Cursor
 
 from ri_declarative.database.copy import copy_buffer
-from ri_declarative.database.jsonb import KEPT_AS_TEXT, loggable_json, printable, printable_json, to_jsonb
+from ri_declarative.database.jsonb import KEPT_AS_TEXT, loggable_json, printable, printable_json, storable, to_jsonb
 from ri_declarative.errors import UsageError
 from ri_declarative.records import LogEntry, Outcome, Problem, Record, describe, item_id
 
@@ -93,7 +93,7 @@ def _pending_rows(batch_id: str, items: Iterable[Mapping[str, Any]]) -> Iterator
         if not isinstance(item, Mapping):
             raise UsageError("item-type", f"item {index} is of type {type(item).__name__}, expected a mapping")
         try:
-            source_data, kept_as_text = to_jsonb(dict(item))
+            source_data, kept_as_text = storable(dict(item))
         except (TypeError, ValueError, RecursionError) as error:
             raise UsageError("item-type", f"item {index} holds what JSON cannot: {error}") from error
         metadata = printable_json(KEPT_AS_TEXT) if kept_as_text else None

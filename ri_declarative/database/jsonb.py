@@ -7,6 +7,7 @@ JSON text of the value, so that any JSON reader rebuilds the original.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -35,6 +36,16 @@ def to_jsonb(value: Any) -> tuple[str, bool]:
     if "\\u0000" in text or (("E" in text or len(text) > _MOST_FRACTION) and _has_huge_number(value)):
         return json.dumps(_ascii_json(value)), True
     return text, False
+
+
+def storable(value: Any) -> tuple[str, bool]:
+    """As `to_jsonb`, of values that an application made. ValueError or TypeError where JSON would change one."""
+    text, kept_as_text = to_jsonb(value)
+    if kept_as_text:
+        printable_json(value)  # which takes no object for its text
+    if ("null" in text or "NaN" in text or "Infinity" in text) and _has_no_number(value):
+        raise ValueError("NaN and infinity are no numbers of JSON")
+    return text, kept_as_text
 
 
 def from_jsonb(text: str, *, kept_as_text: bool) -> Any:
@@ -88,6 +99,14 @@ def _has_huge_number(value: Any) -> bool:
     if isinstance(value, Mapping):
         return any(map(_has_huge_number, value.values()))
     return isinstance(value, list | tuple) and any(map(_has_huge_number, value))
+
+
+def _has_no_number(value: Any) -> bool:
+    if isinstance(value, float | Decimal):
+        return not math.isfinite(value)
+    if isinstance(value, Mapping):
+        return any(map(_has_no_number, value.values()))
+    return isinstance(value, list | tuple) and any(map(_has_no_number, value))
 
 
 def _ascii_json(value: Any) -> str:

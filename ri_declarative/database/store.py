@@ -22,7 +22,7 @@ from ri_declarative.database.items import BatchRows
 from ri_declarative.database.jsonb import printable, printable_json
 from ri_declarative.database.queries import queries
 from ri_declarative.database.sqlstate import stopped_by
-from ri_declarative.errors import LostOwnership, RiError, StoppedError
+from ri_declarative.errors import LostOwnership, RiError, StoppedError, UsageError
 from ri_declarative.records import BatchStatus, Counts, LogEntry, Outcome, Record, StopReason
 
 LEASE_S = 60.0
@@ -170,7 +170,11 @@ class Store:
         """A new batch that waits to be processed, with its items; its id. UsageError stores nothing."""
         batch_id = new_batch_id()
         parameters = {"id": batch_id, "batch_type": batch_type}
-        parameters |= {"source_info": printable_json(source_info), "metadata": printable_json(metadata)}
+        for name, value in (("source_info", source_info), ("metadata", metadata)):
+            try:
+                parameters[name] = printable_json(value)
+            except (TypeError, ValueError, RecursionError) as error:
+                raise UsageError("item-type", f"{name} holds what JSON cannot: {error}") from error
         with self.transaction() as connection:
             self.execute(connection, "create_pending", parameters)
             total = BatchRows(driver_cursor(connection), f'"{self.schema}"', batch_id).insert_pending(items)

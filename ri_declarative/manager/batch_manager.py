@@ -18,7 +18,14 @@ from ri_declarative.database.readiness import check_readiness
 from ri_declarative.database.store import Store
 from ri_declarative.errors import Diagnostic, UsageError
 from ri_declarative.manager.checks import check_files, in_order
-from ri_declarative.manager.definitions import Definition, define, define_pipeline, registry_of
+from ri_declarative.manager.definitions import (
+    Definition,
+    define,
+    define_unregistered,
+    fingerprint_now,
+    has_pipeline,
+    registry_of,
+)
 from ri_declarative.manager.export import write_repairable
 from ri_declarative.manager.importing import Import, Parent, Watchers
 from ri_declarative.manager.in_thread import in_thread, iterate_in_thread, run_in_thread
@@ -95,7 +102,7 @@ class BatchManager:
         UsageError or DatabaseError before anything is written, StoppedError when the world stops a run that
         has begun.
         """
-        definition = self._definition(name)
+        definition = self._named(name)
         check_requirements(self._books, name, definition.requires)
         spec = definition.source
         with open_source(
@@ -116,7 +123,7 @@ class BatchManager:
 
         Raises UsageError, and stores nothing, for an unknown batch type or an item that JSON cannot hold.
         """
-        self.registry.get(batch_type)
+        self._refuse_unknown(batch_type)
         with Store(self._engine, self._books_schema) as store:
             with store.transaction() as connection:
                 check_readiness(connection, self._books_schema)
@@ -203,10 +210,20 @@ class BatchManager:
         ).run()
 
     def _definition(self, batch_type: str) -> Definition:
-        """A registered batch type, or a pipeline that has been written since the registry was filled."""
-        if batch_type in self.registry.names():
-            return define(self.registry, batch_type)
-        return define_pipeline(load_pipeline(self.project, batch_type))
+        """What processes the batches of a type. Raises UsageError naming the types there are."""
+        self._refuse_unknown(batch_type)
+        return self._named(batch_type)
+
+    def _named(self, name: str) -> Definition:
+        """Of a name that a person gave. Raises UsageError that looks for near names and misnamed files, too."""
+        if name in self.registry.names():
+            return define(self.registry, name)
+        return define_unregistered(self.registry, self.project, name)
+
+    def _refuse_unknown(self, batch_type: str) -> None:
+        """A pipeline may have been written since the registry was filled."""
+        if batch_type not in self.registry.names() and not has_pipeline(self._folder, batch_type):
+            self.registry.get(batch_type)
 
     def _refuse_running(self, batch: BatchSummary) -> None:
         if self._books.is_owned(batch.batch_id):
@@ -321,10 +338,7 @@ class BatchManager:
     def fingerprints(self, batch_id: str) -> tuple[str | None, str | None]:
         """The pipeline's fingerprint when the batch ran, and now (None: there is no such pipeline any more)."""
         batch = self.get_batch_summary(batch_id)
-        try:
-            return batch.fingerprint, load_pipeline(self.project, batch.batch_type).fingerprint
-        except UsageError:
-            return batch.fingerprint, None
+        return batch.fingerprint, fingerprint_now(self.registry, batch.batch_type)
 
     def export_failed(self, batch_id: str, stream: TextIO) -> int:
         """Write the records that need attention as CSV to be repaired; how many.

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from ri_declarative.compiler.compile import compile_pipeline, required_fields
 from ri_declarative.engine.limits import Limits
-from ri_declarative.errors import SourceError
+from ri_declarative.errors import SourceError, UsageError
 from ri_declarative.processors.base import BaseProcessor, hooks_of_class, retry_of
 from ri_declarative.processors.hooks import NO_HOOKS, Hooks, load_hooks, make_importable
 from ri_declarative.processors.per_item import PerItem
@@ -24,7 +24,7 @@ from ri_declarative.sources.source import Source
 from ri_declarative.spec.hook_names import TWINS
 from ri_declarative.spec.models import SourceSpec
 from ri_declarative.spec.pipeline import Pipeline, load_pipeline
-from ri_declarative.spec.project import PIPELINES_FOLDER, Project, load_project
+from ri_declarative.spec.project import PIPELINES_FOLDER, Project, find_project, load_project, pipeline_names
 
 
 class Definition(Protocol):
@@ -145,12 +145,41 @@ def define_pipeline(pipeline: Pipeline) -> PipelineDefinition:
     return PipelineDefinition(pipeline, NO_HOOKS if path is None else load_hooks(path, path.parents[1]))
 
 
+def has_pipeline(folder: Path | None, name: str) -> bool:
+    """Whether the project that `folder` lies in has a pipeline of that name now; False outside of one."""
+    try:
+        return name in pipeline_names(find_project(folder))
+    except UsageError:
+        return False
+
+
 def define(registry: ProcessorRegistry, batch_type: str) -> Definition:
     """The definition of a registered batch type, a pipeline's file read now.
 
     Raises UsageError naming the types there are, ConfigError with every finding about the pipeline.
     """
     return _definition(registry.get(batch_type))
+
+
+def define_unregistered(registry: ProcessorRegistry, project: Project, batch_type: str) -> PipelineDefinition:
+    """A pipeline that has been written since the registry was filled. UsageError naming what there is instead."""
+    try:
+        return define_pipeline(load_pipeline(project, batch_type))
+    except UsageError as error:
+        if error.code == "unknown-pipeline" and any(registry.get(name).processor for name in registry.names()):
+            registry.get(batch_type)  # names the classes, too
+        raise
+
+
+def fingerprint_now(registry: ProcessorRegistry, batch_type: str) -> str | None:
+    """What a batch would be marked with now; None: there is no such batch type any more. Runs no hook's file."""
+    if batch_type not in registry.names():
+        return None
+    found = registry.get(batch_type)
+    if found.processor is not None:
+        return ClassDefinition(batch_type, found.processor).fingerprint
+    assert found.pipeline is not None
+    return load_pipeline(load_project(found.pipeline.parents[1]), batch_type).fingerprint
 
 
 def _definition(found: Registered) -> Definition:

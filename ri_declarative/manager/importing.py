@@ -112,6 +112,7 @@ class Import:
 
     def _batch(self, owner: Ownership) -> Batch:
         lineage = self.parent.lineage if self.parent else ()
+        known = self.parent.batch if self.parent else self.stored
         return Batch(
             id=owner.batch_id,
             batch_type=self.definition.batch_type,
@@ -120,7 +121,7 @@ class Import:
             parent_batch_id=self.parent.batch.batch_id if self.parent else None,
             lineage=(*lineage, owner.batch_id),
             books=self.books_schema,
-            source_info=self.stored.source_info if self.stored else self.source.info.as_json(),
+            source_info=known.source_info if known else self.source.info.as_json(),
             original_batch_id=lineage[0] if lineage else None,
         )
 

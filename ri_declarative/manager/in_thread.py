@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from itertools import islice
 from typing import Any, TypeVar
 
+from ri_declarative.processors.listeners import forgiving
+
 T = TypeVar("T")
 _PAGE = 500
 
@@ -22,8 +24,12 @@ async def run_in_thread(
 ) -> T:
     """As `in_thread` for a run: cancelling stops it after its chunk; `on_progress` is called in the loop's thread."""
     loop, stop = asyncio.get_running_loop(), threading.Event()
-    told = None if on_progress is None else lambda progress: loop.call_soon_threadsafe(on_progress, progress)
-    running = asyncio.to_thread(call, *arguments, on_progress=told, should_stop=stop.is_set, **named)
+    told = forgiving(on_progress)
+
+    def progress(now: Any) -> None:
+        loop.call_soon_threadsafe(told, now)
+
+    running = asyncio.to_thread(call, *arguments, on_progress=progress, should_stop=stop.is_set, **named)
     return await _ended(asyncio.ensure_future(running), stop.set)
 
 

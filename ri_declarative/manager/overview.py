@@ -1,4 +1,4 @@
-"""A project at a glance: its pipelines, the broken ones too, and the batches that a database knows already."""
+"""A project at a glance: its pipelines, the broken ones too, its classes, and the batches that a database knows."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from sqlalchemy import make_url
 from ri_declarative.database import embedded
 from ri_declarative.database.books import Books
 from ri_declarative.errors import ConfigError, Diagnostic
+from ri_declarative.manager.classes import Classes, place_of
 from ri_declarative.manager.place import find_place
 from ri_declarative.records import BatchSummary
 from ri_declarative.spec.pipeline import load_pipeline
@@ -19,13 +20,14 @@ from ri_declarative.spec.project import Project, pipeline_names
 
 
 class PipelineOverview(NamedTuple):
-    """One pipeline; when it has diagnostics, nothing else of it is known."""
+    """One pipeline, of which nothing else is known when it has diagnostics, or one processor class."""
 
     name: str
     description: str | None
     source_format: str | None  # None: told from each file's ending
     target: str | None
-    diagnostics: tuple[Diagnostic, ...]
+    diagnostics: tuple[Diagnostic, ...] = ()
+    processor: str | None = None  # the class, as it is imported; a class has neither format nor target
 
 
 class LastBatches(NamedTuple):
@@ -38,6 +40,14 @@ class LastBatches(NamedTuple):
 def list_pipelines(project: Project) -> list[PipelineOverview]:
     """All pipelines by name."""
     return [_overview(project, name) for name in pipeline_names(project)]
+
+
+def list_classes(classes: Classes) -> list[PipelineOverview]:
+    """All classes by batch type."""
+    return [
+        PipelineOverview(name, _first_line(cls.__doc__), None, None, processor=place_of(cls))
+        for name, cls in classes.by_type.items()
+    ]
 
 
 def last_batches(database: str | None = None, folder: Path | None = None) -> LastBatches:
@@ -74,4 +84,8 @@ def _overview(project: Project, name: str) -> PipelineOverview:
     except ConfigError as error:
         return PipelineOverview(name, None, None, None, error.diagnostics)
     spec = pipeline.spec
-    return PipelineOverview(name, spec.description, spec.source.format, spec.target.table, ())
+    return PipelineOverview(name, spec.description, spec.source.format, spec.target.table)
+
+
+def _first_line(docstring: str | None) -> str | None:
+    return next(iter((docstring or "").strip().splitlines()), None)

@@ -8,6 +8,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from ri_declarative.errors import UsageError
+from ri_declarative.processors.blame import cause_of, place_of
 from ri_declarative.processors.context import ImportContext
 from ri_declarative.processors.hooks import Hooks
 from ri_declarative.processors.item import ImportItem
@@ -75,10 +77,19 @@ def retry_of(cls: type[BaseProcessor]) -> Retry:
 
 
 def hooks_of_class(cls: type[BaseProcessor]) -> Hooks:
-    """The hooks of a new object of the class: those that it defines itself, not our defaults."""
-    processor = cls()
+    """The hooks of a new object of the class: those that it defines itself, not our defaults.
+
+    Raises UsageError "processor-class" naming the line when the object cannot be made.
+    """
+    file = inspect.getsourcefile(cls)
+    try:
+        processor = cls()
+    except Exception as error:
+        where = place_of(error, file) or cls.__module__
+        message = f"{cls.__module__}.{cls.__qualname__} cannot be made: {cause_of(error)} ({where})"
+        raise UsageError("processor-class", message, hint="a processor is made without arguments") from error
     return Hooks(
-        inspect.getsourcefile(cls),
+        file,
         {
             name: getattr(processor, name)
             for name, default in vars(BaseProcessor).items()

@@ -67,9 +67,18 @@ class Calls:
             result = function(*arguments)
             transaction.keep()
         except BaseException as error:
-            problem = self._refused(error).problems[0]
-            raise StoppedError(problem.code, f"{hook}: {problem.message}") from error
+            raise StoppedError(f"hook.{hook}", f"{hook}: {self._reason(error)}") from error
         return result
+
+    def _reason(self, error: BaseException) -> str:
+        """Why the hook failed, also when its own SQL fits the database no longer. Raises what may pass."""
+        try:
+            return self._refused(error).problems[0].message
+        except StoppedError as stopped:
+            if stopped.code != "db.pipeline":
+                raise
+            self._context.transaction.undo()
+            return stopped.message
 
     def _refused(self, error: BaseException) -> Refused:
         """Undo what the call wrote, and say why it failed."""

@@ -8,6 +8,8 @@ from typing import Any
 
 from ri_declarative.records import LogEntry
 
+_NUMBERS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
 
 class Journal:
     """The lines of one run that are not stored yet. Each goes to the Python logger at once."""
@@ -21,7 +23,7 @@ class Journal:
         """One line; `level` is debug, info, warning or error."""
         text = str(message)
         self._entries.append(LogEntry(level, text, details, item_index))
-        number = logging.getLevelNamesMapping()[level.upper()]
+        number = _NUMBERS[level]
         if self._logger.isEnabledFor(number):
             where = "" if item_index is None else f" (item {item_index})"
             self._logger.log(number, "%s%s", text, where)

@@ -18,6 +18,7 @@ from ri_declarative.records import Action, ItemStatus, Outcome, Problem, Record
 from ri_declarative.stages.parse import unreadable
 from ri_declarative.words import did_you_mean
 
+_DATA = "data after validate_item"
 _RESERVED = ("target_table", "target_id", "processed_data", "action")
 
 
@@ -85,7 +86,8 @@ class _ItemWork:
 
     def outcome(self, record: Record, data: dict[str, Any]) -> Outcome:
         """What became of one record; its own savepoint holds both hooks."""
-        item = ImportItem(record, thawed(data), self._context.batch.id)
+        known = self._attempts.results.get((_DATA, record.index), data)
+        item = ImportItem(record, thawed(known), self._context.batch.id)
         first = "validate_item" if self._validate else "process_item"
         result = self._calls.for_item(first, self._both, item)
         if type(result) is Refused:
@@ -107,9 +109,12 @@ class _ItemWork:
         results, key = self._attempts.results, ("validate_item", item.index)
         if key in results:
             return results[key]
+        before = thawed(item.data)
         verdict = self._validate(item, context)
         if not context.transaction.used:
             results[key] = verdict
+            if item.data != before:  # it is process_item's, in the next attempt, too
+                results[_DATA, item.index] = thawed(item.data)
         return verdict
 
 

@@ -14,6 +14,7 @@ from ri_declarative.records import Problem, Record
 from ri_declarative.stages.parse import Chunk
 
 _MISSING: Any = object()
+_TEXTS = frozenset((str,))
 Work = Callable[[ImportItem, ImportContext], Any]
 
 
@@ -132,7 +133,7 @@ def validation(function: Callable[..., Any], context: ImportContext) -> Work:
 
 
 def _transformed(result: Any, hook: str = "transform_item") -> dict[str, Any] | Refused:
-    if isinstance(result, Mapping) and all(type(key) is str for key in result):
+    if isinstance(result, Mapping) and _TEXTS.issuperset(map(type, result)):
         return dict(result)
     if result is None:
         return Refused((Problem(f"hook.{hook}", None, f"skipped by {hook}, which returned None"),), skipped=True)

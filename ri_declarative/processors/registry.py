@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import NamedTuple
 
 from ri_declarative.errors import UsageError
-from ri_declarative.processors.base import BaseProcessor, batch_type_of
+from ri_declarative.processors.base import BaseProcessor, batch_type_of, retry_of
 from ri_declarative.processors.blame import cause_of
 from ri_declarative.spec.project import PIPELINES_FOLDER, STEM, load_project, pipeline_names
 from ri_declarative.words import did_you_mean
@@ -45,6 +45,12 @@ class ProcessorRegistry:
                 f'{place}: "{batch_type}" cannot be a batch type',
                 hint="name it with small letters, digits and _, beginning with a letter",
             )
+        if not isinstance(cls.chunk_size, int) or isinstance(cls.chunk_size, bool) or cls.chunk_size < 1:
+            raise UsageError("processor-class", f"{place}: chunk_size is {cls.chunk_size!r}, expected 1 or more")
+        try:
+            retry_of(cls)
+        except ValueError as error:
+            raise UsageError("processor-class", f"{place}: {error}") from None
         if missing := sorted(getattr(cls, "__abstractmethods__", ())):
             raise UsageError("processor-class", f"{place} lacks {' and '.join(missing)}")
         self._add(Registered(batch_type, place, processor=cls))
@@ -70,12 +76,12 @@ class ProcessorRegistry:
 
         Raises UsageError naming the module that could not be imported, and the cause.
         """
-        found = []
+        found: dict[str, None] = {}
         for module in _modules(package):
             for cls in _processors_of(module):
                 self.register(batch_type_of(cls), cls)
-                found.append(batch_type_of(cls))
-        return found
+                found[batch_type_of(cls)] = None
+        return list(found)
 
     def discover_pipelines(self, path: str | Path) -> list[str]:
         """Register every pipeline of a project's pipelines/ folder; their names."""
@@ -92,9 +98,12 @@ class ProcessorRegistry:
         with self._lock:
             known = self._known.get(new.batch_type)
             if known is not None and not _is_same(known, new):
+                places = (known.place, new.place)
+                if known.place == new.place:  # of two projects
+                    places = (str(known.pipeline), str(new.pipeline))
                 raise UsageError(
                     "duplicate-batch-type",
-                    f"batch type {new.batch_type} is defined twice: {known.place} and {new.place}",
+                    f"batch type {new.batch_type} is defined twice: {places[0]} and {places[1]}",
                     hint="rename one of them; a class names its type with batch_type",
                 )
             self._known[new.batch_type] = new
@@ -115,7 +124,9 @@ def _modules(package: str) -> Iterator[ModuleType]:
 def _imported(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a module may call sys.exit
         raise _unimportable(name, error) from error
 
 

@@ -6,6 +6,8 @@ import random
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Self
 
+from pydantic import ValidationError
+
 from ri_declarative.spec.retry import RetrySpec
 
 
@@ -23,8 +25,18 @@ class Retry(NamedTuple):
 
     @classmethod
     def parse(cls, words: Mapping[str, Any]) -> Self:
-        """From a class's words, which are the pipeline's: {"attempts": 3, "backoff": "500ms", "max": "30s"}."""
-        return cls.of(RetrySpec(**words))
+        """From a class's words, which are the pipeline's: {"attempts": 3, "backoff": "500ms", "max": "30s"}.
+
+        Raises ValueError.
+        """
+        if not isinstance(words, Mapping):
+            raise ValueError(f"retry is {words!r}, expected a Retry or a mapping of attempts, backoff and max")
+        try:
+            return cls.of(RetrySpec(**words))
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(["retry", *map(str, first["loc"])])
+            raise ValueError(f"{where}: {first['msg'].removeprefix('Value error, ')}") from None
 
     def isolates(self, attempt: int) -> bool:
         """Whether the attempt (1, 2, …) isolates the records, so that only the bad ones fail.

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
+from support.class_project import imports_forgotten
 from support.command_line import CommandLine
 from support.workbench import Workbench
 
@@ -19,3 +22,10 @@ def bench(workbench: Workbench, monkeypatch: pytest.MonkeyPatch) -> Workbench:
 def command_line(bench: Workbench) -> CommandLine:
     """`ri` in that project."""
     return CommandLine(bench)
+
+
+@pytest.fixture
+def classes(command_line: CommandLine) -> Iterator[CommandLine]:
+    """`ri` in that project, for a test that imports classes of its own."""
+    with imports_forgotten():
+        yield command_line

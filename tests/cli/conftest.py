@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from types import ModuleType
 
 import pytest
+from support.class_project import imports_forgotten
 from support.command_line import CommandLine
 from support.workbench import Workbench
 
@@ -28,3 +30,10 @@ def command_line(workbench: Workbench, monkeypatch: pytest.MonkeyPatch) -> Comma
     monkeypatch.chdir(workbench.root)
     monkeypatch.setenv("RI_DATABASE_URL", workbench.dsn)
     return CommandLine(workbench)
+
+
+@pytest.fixture
+def classes(command_line: CommandLine) -> Iterator[CommandLine]:
+    """`ri` in that project, for a test that imports classes of its own."""
+    with imports_forgotten():
+        yield command_line

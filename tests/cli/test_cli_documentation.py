@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from support.command_line import REPOSITORY, CommandLine
+from support.pages import STORIES
 
 from ri_declarative.cli import reference
 from ri_declarative.cli.group import COMMANDS
@@ -75,8 +76,19 @@ def story(command_line: CommandLine) -> CommandLine:
     for name in ("customers", "monday", "tuesday"):
         command_line.bench.file(f"{name}.csv", "".join(lines[:200]))
     command_line.bench.file("customers.csv.gz", gzip.compress("".join(lines[:50]).encode()))
+    _inbox(command_line)
     assert command_line.ri("run", "customer_data", "customers.csv").code == 1
     return command_line
+
+
+def _inbox(story: CommandLine) -> None:
+    """A folder for `ri run --all`, with a pipeline that takes its one file."""
+    (story.root / "inbox").mkdir()
+    shutil.copy(story.root / "customers.csv", story.root / "inbox")
+    pipeline = story.root / "pipelines/customer_data.yaml"
+    text = pipeline.read_text(encoding="utf-8")
+    if "\n  match:" not in text:
+        pipeline.write_text(text.replace("source:\n", "source:\n  match: customers*.csv\n"), encoding="utf-8")
 
 
 def with_real_words(line: str, story: CommandLine) -> str:
@@ -145,7 +157,8 @@ def console_blocks(page: Path) -> Iterator[list[str]]:
             yield block.splitlines()
 
 
-PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
+# The stories are projects of their own: tests/examples/test_pages.py.
+PAGES = [REPOSITORY / "README.md", *(p for p in sorted((REPOSITORY / "docs").rglob("*.md")) if p.name not in STORIES)]
 CONSOLES = {page.name: list(console_blocks(page)) for page in PAGES if any(console_blocks(page))}
 # Figures that differ from machine to machine, and from batch to batch.
 UNSTABLE = re.compile(

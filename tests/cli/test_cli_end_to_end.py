@@ -132,7 +132,7 @@ def test_the_json_of_a_run_has_the_documented_keys_only(project: Project) -> Non
     made = project.json("run", "people", project.file("people.csv", THREE_OF_FIVE))
     counts = ["total", "completed", "failed", "skipped", "pending", "inserted", "updated", "unchanged"]
     names = ["schema", "pipeline", "batch_id", "parent_batch_id", "status", "stop_reason", "database", "source"]
-    assert list(made) == [*names, *counts, "duration_s", "problems"]
+    assert list(made) == [*names, *counts, "duration_s", "error_message", "problems"]
     assert (made["total"], made["completed"], made["failed"], made["inserted"]) == (5, 3, 2, 3)
     assert made["source"]["name"] == "people.csv"
     assert made["source"]["size"] == len(THREE_OF_FIVE)

@@ -3,17 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.command_line import PEOPLE, CommandLine
-
-# Kills its own session on the row that asks for it, as an administrator or a failing server would.
-FATAL = """
-CREATE FUNCTION public.end_of_the_world() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-  IF NEW.name = 'the end' THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF;
-  RETURN NEW;
-END $$;
-CREATE TRIGGER fatal BEFORE INSERT ON public.people FOR EACH ROW EXECUTE FUNCTION public.end_of_the_world()
-"""
+from support.command_line import FATAL, PEOPLE, CommandLine
 
 CODES = [
     ("run people good.csv", 0),

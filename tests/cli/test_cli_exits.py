@@ -11,6 +11,7 @@ def test_finished_batches_give_0_or_1() -> None:
     assert exits.of_batch(batch(failed_items=0)) == 0
     assert exits.of_batch(batch(failed_items=0, skipped_items=7)) == 0
     assert exits.of_batch(batch(failed_items=1)) == 1
+    assert exits.of_batch(batch(failed_items=0, error_message="on_batch_complete: KeyError")) == 1
 
 
 @pytest.mark.parametrize(
@@ -18,6 +19,7 @@ def test_finished_batches_give_0_or_1() -> None:
     [
         (StopReason.MAX_FAILED, 4),
         (StopReason.ITEM_FAILED, 4),
+        (StopReason.HOOK, 4),
         (StopReason.INTERRUPTED, 130),
         (StopReason.DATABASE, 3),
         (StopReason.SOURCE, 3),
@@ -35,7 +37,7 @@ def test_the_signal_decides_between_130_and_143() -> None:
     assert exits.of_batch(batch(failed_items=0), 143) == 0  # it came too late: the batch was finished
 
 
-@pytest.mark.parametrize("reason", [StopReason.MAX_FAILED, StopReason.SOURCE, StopReason.ITEM_FAILED])
+@pytest.mark.parametrize("reason", [StopReason.MAX_FAILED, StopReason.SOURCE, StopReason.ITEM_FAILED, StopReason.HOOK])
 def test_a_bad_file_does_not_end_the_command(reason: StopReason) -> None:
     assert not exits.ends_the_command(batch(status=BatchStatus.FAILED, stop_reason=reason))
 

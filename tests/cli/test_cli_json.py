@@ -10,6 +10,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+from support.class_project import write_class
 from support.command_line import PEOPLE, REPOSITORY, CommandLine, Said
 
 from ri_declarative.cli import reference
@@ -150,6 +151,41 @@ def test_the_json_of_a_list_with_batches_of_all_kinds_is_valid(project: CommandL
     project.ri("run", "strict", "bad.csv")
     project.ri("reprocess", "last")
     for words in (("list",), ("status",), ("status", "last"), ("errors", "last")):
+        validated(project.ri(*words, "--json"))
+
+
+def test_the_json_about_a_processor_class_is_valid(classes: CommandLine) -> None:
+    classes.people()
+    name = write_class(classes.root)
+    classes.bench.file("bad.csv", "email,name\nnowhere,A\n")
+    for words, shape in {
+        f"run {name} bad.csv": "run",
+        "reprocess last": "run",
+        "list": "list",
+        f"check {name}": "check",
+        f"explain {name}": "explain.class",
+        "status last": "status",
+        "errors last": "errors",
+    }.items():
+        assert [made["schema"] for made in validated(classes.ri(*words.split(), "--json"))] == [f"ri.{shape}/1"], words
+
+
+def test_the_json_of_a_folder_is_a_line_for_each_batch_and_each_refusal(project: CommandLine) -> None:
+    (project.root / "pipelines/broken.yaml").unlink()
+    project.bench.pipeline(
+        "people", PEOPLE.replace("format: csv", "format: csv, match: a.csv") + "requires: [strict]\n"
+    )
+    project.bench.pipeline("strict", PEOPLE.replace("format: csv", "match: b.csv") + "limits: {max_failed: 0}\n")
+    project.bench.file("inbox/a.csv", "email,name\na@x.org,A\n")
+    project.bench.file("inbox/b.csv", "email,name\nnowhere,A\n")
+    said = project.ri("run", "--all", "inbox", "--json")
+    assert [made["schema"] for made in validated(said)] == ["ri.run/1", "ri.error/1"]
+
+
+def test_the_json_of_a_batch_that_a_hook_stopped_is_valid(project: CommandLine) -> None:
+    project.bench.file("hooks/people.py", "def validate_batch(ctx): return False\n")
+    assert validated(project.ri("run", "people", "good.csv", "--json"))[0]["stop_reason"] == "hook"
+    for words in (("list",), ("status",), ("status", "last"), ("explain", "people")):
         validated(project.ri(*words, "--json"))
 
 

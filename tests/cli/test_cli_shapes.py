@@ -27,6 +27,7 @@ def test_the_object_of_a_run_is_the_documented_one() -> None:
         "updated": 2,
         "unchanged": 0,
         "duration_s": 0.4,
+        "error_message": None,
         "problems": [
             {
                 "code": "schema.format",

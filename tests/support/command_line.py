@@ -32,6 +32,15 @@ target: {table: public.people, key: email}
 """
 GOOD = "email,name\na@x.org,A\n"
 ONE_OF_TWO = "email,name\na@x.org,A\nnot-an-address,B\n"
+# Kills its own session on the row that asks for it, as an administrator or a failing server would.
+FATAL = """
+CREATE FUNCTION public.end_of_the_world() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NEW.name = 'the end' THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER fatal BEFORE INSERT ON public.people FOR EACH ROW EXECUTE FUNCTION public.end_of_the_world()
+"""
 
 
 def killed_after(seconds: float, process: subprocess.Popen[AnyStr]) -> subprocess.Popen[AnyStr]:

@@ -87,8 +87,8 @@ WHERE i.batch_id = CAST(:batch_id AS uuid) AND i.status = 'failed' AND (i.metada
   AND (CAST(:items AS text[]) IS NULL OR i.id::text = ANY (CAST(:items AS text[])));
 
 -- name: dismiss_batch
--- A batch that stopped early and needs no attention any more.
+-- A batch that stopped early, or waits, and needs no attention any more.
 UPDATE {schema}.import_batches b
 SET metadata = b.metadata || pg_catalog.jsonb_build_object('dismissed', pg_catalog.jsonb_strip_nulls(
         pg_catalog.jsonb_build_object('reason', CAST(:reason AS text))))
-WHERE b.id = CAST(:batch_id AS uuid) AND b.status = 'failed';
+WHERE b.id = CAST(:batch_id AS uuid) AND b.status IN ('failed', 'pending');
