@@ -26,19 +26,21 @@ def seconds_of(ways: Mapping[str, Callable[[], float]], *, rounds: int) -> dict[
 
 
 def tell(taken: Mapping[str, list[float]], *, records: int, as_json: bool) -> None:
-    """Print a line for each way, with its rate as a multiple of the first one's; or all as one JSON object."""
-    medians = {name: statistics.median(seconds) for name, seconds in taken.items()}
-    base = next(iter(medians.values()))
+    """Print a line for each way: median, rate, and how many times the first one's rate; or one JSON object of all.
+
+    The ratio is the median of the rounds' own ratios, which a busy machine disturbs least.
+    """
+    first = next(iter(taken.values()))
+    ways = {}
+    for name, seconds in taken.items():
+        median = statistics.median(seconds)
+        ratio = statistics.median(base / own for base, own in zip(first, seconds, strict=True))
+        ways[name] = {"seconds": seconds, "median_s": median, "rate": records / median, "ratio": ratio}
+        if not as_json:
+            spread = f"{min(seconds):.2f}–{max(seconds):.2f}"
+            print(f"{name:36} {median:6.2f} s ({spread})  {records / median:8,.0f}/s  {ratio:4.2f}×")
     if as_json:
-        ways = {
-            name: {"seconds": taken[name], "median_s": median, "rate": records / median, "ratio": base / median}
-            for name, median in medians.items()
-        }
         print(json.dumps({"records": records, "ways": ways}))
-        return
-    for name, median in medians.items():
-        spread = f"{min(taken[name]):.2f}–{max(taken[name]):.2f}"
-        print(f"{name:32} {median:6.2f} s ({spread})  {records / median:8,.0f}/s  {base / median:4.2f}×")
 
 
 def arguments(description: str | None, *, records: int, rounds: int) -> argparse.Namespace:

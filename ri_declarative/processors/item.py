@@ -82,7 +82,7 @@ def thawed(value: Any) -> Any:
     >>> thawed({"a": (1, {"b": 2})})
     {'a': [1, {'b': 2}]}
     """
-    if type(value) is dict and _PLAIN.issuperset(map(type, value.values())):  # nearly all records: ten times faster
+    if type(value) is dict and _PLAIN.issuperset(map(type, value.values())):  # nearly all records: five times faster
         return value.copy()
     if isinstance(value, Mapping):
         return {key: thawed(member) for key, member in value.items()}

@@ -84,6 +84,10 @@ def on_item_error(item, error, ctx):
     return answer(item, ctx, lambda: True)
 ''',
 }
+OPEN_TRANSACTIONS = (
+    "SELECT pid, state, query FROM pg_stat_activity "
+    "WHERE datname = current_database() AND pid <> pg_backend_pid() AND state LIKE 'idle in transaction%'"
+)
 IN_CLASSES = ("validate_item", "process_item", "on_item_error")
 # "hooks": a module beside a pipeline; "class": a hand-written processor with the same functions.
 ITEM_HOOKS = [("hooks", name) for name in HOOKS if name != "transform_chunk"] + [("class", name) for name in IN_CLASSES]
@@ -205,6 +209,7 @@ class HookBench:
 
     def check_books(self, batch: BatchSummary, values: Values = VALUES) -> None:
         """Laws 1 and 2: every count is of items, every refusal has a reason, completed means that the row is there."""
+        assert self.sql(OPEN_TRANSACTIONS) == []
         items = self.items(batch)
         counted = (batch.completed_items, batch.failed_items, batch.skipped_items)
         assert counted == tuple(sum(i.status == s for i in items) for s in ("completed", "failed", "skipped"))
