@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-
-pytest.register_assert_rewrite("processors.hook_bench")
 from rules.conftest import _shared_database, database
 from support.workbench import Workbench
 

@@ -7,7 +7,6 @@ import sys
 import textwrap
 from collections.abc import Callable, Sequence
 from itertools import count
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from support.workbench import Workbench, csv_text
@@ -26,8 +25,8 @@ schema: {{properties: {{k: {{type: integer}}, v: {{type: string}}}}}}
 target: {{table: t, key: k, columns: {{k: k, v: v}}}}
 chunk_size: {size}
 """
-HEAD = '''
-import contextlib, decimal, locale, os, sys
+HEAD = """
+import contextlib, decimal, io, locale, os, sys
 import psycopg2
 import sqlalchemy
 from sqlalchemy import select, text
@@ -44,9 +43,9 @@ def store(item, ctx):
     ctx.execute("INSERT INTO t VALUES (:k, :v)", {{"k": int(item.data["k"]), "v": item.data["v"]}})
     return {{"target_table": "t", "target_id": item.data["k"], "action": "inserted"}}
 
-'''
+"""
 # Each calls `misbehave` for the bad record; what it gives, unless it is GO_ON, is the hook's answer.
-MISBEHAVING = '''
+MISBEHAVING = """
 GO_ON = object()
 
 def misbehave(item, ctx):
@@ -56,33 +55,33 @@ def misbehave(item, ctx):
 def answer(item, ctx, otherwise):
     given = misbehave(item, ctx) if item.data.get("v") == "bad" else GO_ON
     return otherwise() if given is GO_ON else given
-'''
+"""
 HOOKS = {
-    "transform_item": '''
+    "transform_item": """
 def transform_item(item, ctx):
     called("transform_item", item)
     return answer(item, ctx, lambda: item.data)
-''',
-    "transform_chunk": '''
+""",
+    "transform_chunk": """
 def transform_chunk(items, ctx):
     called("transform_chunk", items[0])
     return [answer(item, ctx, lambda: item.data) for item in items]
-''',
-    "validate_item": '''
+""",
+    "validate_item": """
 def validate_item(item, ctx):
     called("validate_item", item)
     return answer(item, ctx, lambda: True)
-''',
-    "process_item": '''
+""",
+    "process_item": """
 def process_item(item, ctx):
     called("process_item", item)
     return answer(item, ctx, lambda: store(item, ctx))
-''',
-    "on_item_error": '''
+""",
+    "on_item_error": """
 def on_item_error(item, error, ctx):
     called("on_item_error", item)
     return answer(item, ctx, lambda: True)
-''',
+""",
 }
 OPEN_TRANSACTIONS = (
     "SELECT pid, state, query FROM pg_stat_activity "
@@ -93,7 +92,7 @@ IN_CLASSES = ("validate_item", "process_item", "on_item_error")
 ITEM_HOOKS = [("hooks", name) for name in HOOKS if name != "transform_chunk"] + [("class", name) for name in IN_CLASSES]
 # Those whose failure is their item's: on_item_error is asked about an item that has failed already.
 JUDGES = [way for way in ITEM_HOOKS if way[1] != "on_item_error"]
-_CLASS = '''
+_CLASS = """
 class PProcessor(BaseProcessor):
     chunk_size = {size}
     validate_item = staticmethod(globals().get("validate_item") or (lambda item, ctx: True))
@@ -101,7 +100,7 @@ class PProcessor(BaseProcessor):
 for _name in ("validate_batch", "on_batch_start", "on_batch_complete", "on_item_error"):
     if _name in globals():
         setattr(PProcessor, _name, staticmethod(globals()[_name]))
-'''
+"""
 _numbers = count(1)
 
 
@@ -167,7 +166,9 @@ class HookBench:
         file = self.workbench.file("data/p.csv", text)
         begun: list[str] = []
         with self.workbench.manager() as manager:
-            return self._ended(manager, begun, lambda: manager.run_pipeline("p", file, on_batch=begun.append, **options))
+            return self._ended(
+                manager, begun, lambda: manager.run_pipeline("p", file, on_batch=begun.append, **options)
+            )
 
     def process(self, cls: type[BaseProcessor], values: Values = VALUES, **options: Any) -> Ended:
         """Store items, and process them with the class."""
@@ -245,8 +246,3 @@ def check_called_once(bench: HookBench, hook: str, count: int = len(VALUES)) -> 
     """Each record, or the failed one, was the hook's once."""
     indexes = [BAD - 1] if hook == "on_item_error" else range(count)
     assert bench.calls == [f"{hook} {index}" for index in indexes]
-
-
-def project_file(path: Path) -> str:
-    """A file's folder and name, as problems tell them."""
-    return f"{path.parent.name}/{path.name}"

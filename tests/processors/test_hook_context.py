@@ -176,7 +176,9 @@ def test_details_that_json_lacks_are_kept_as_text(bench: HookBench, details: str
     assert {"x", "y"} <= set(line["details"])
 
 
-@pytest.mark.parametrize("message", ["'a\\x00b'", "'a\\udc80b'", "5", "None", "ValueError('x')", "''", "'%s %d'", "'x' * 10**7"])
+@pytest.mark.parametrize(
+    "message", ["'a\\x00b'", "'a\\udc80b'", "5", "None", "ValueError('x')", "''", "'%s %d'", "'x' * 10**7"]
+)
 def test_any_message_can_be_logged(bench: HookBench, message: str) -> None:
     ended = bench.process(bench.processor(ODD % f"ctx.info({message})"))
     assert ended.batch.completed_items == 5
@@ -263,6 +265,10 @@ def test_metadata_goes_on_when_a_batch_is_taken_up_again(bench: HookBench) -> No
 
 
 def test_ids_of_items_are_those_of_the_books(bench: HookBench) -> None:
-    source = "def process_item(item, ctx):\n    KEPT.append((item.id, item.index, ctx.item is item))\n    return store(item, ctx)\n"
+    source = """
+    def process_item(item, ctx):
+        KEPT.append((item.id, item.index, ctx.item is item))
+        return store(item, ctx)
+    """
     ended = bench.process(bench.processor(source))
-    assert bench.module.KEPT == [(item.item_id, item.index, True) for item in bench.items(ended.batch)]
+    assert [(item.item_id, item.index, True) for item in bench.items(ended.batch)] == bench.module.KEPT

@@ -85,7 +85,12 @@ def test_what_transform_item_writes_obeys_deferred_constraints(bench: HookBench,
 
 def test_a_hook_that_makes_constraints_immediate_or_deferred_changes_nothing(bench: HookBench) -> None:
     bench.sql(CHILD)
-    source = PROCESS.replace("    ctx.execute", "    ctx.execute(f'SET CONSTRAINTS ALL {item.data[\"v\"] == \"9\" and \"DEFERRED\" or \"IMMEDIATE\"}')\n    ctx.execute")
+    source = """
+    def process_item(item, ctx):
+        bad = item.data["v"] == "9"
+        ctx.execute("SET CONSTRAINTS ALL DEFERRED" if bad else "SET CONSTRAINTS ALL IMMEDIATE")
+        ctx.execute("INSERT INTO child VALUES (:k, :p)", {"k": int(item.data["k"]), "p": int(item.data["v"])})
+    """
     expected = ["completed" if k in GOOD else "db.foreign_key" for k, _ in VALUES]
     assert ends(bench, "hooks", source, 5) == expected
 

@@ -117,7 +117,11 @@ def on_item_error(item, error, ctx):
 """
 FAILS: dict[str, Any] = {
     "schema": ("", "", PIPELINE.replace("maxLength: 4", "not: {{const: bad}}")),
-    "hook": ("def transform_item(item, ctx):\n    assert item.data['v'] != 'bad'\n    return item.data\n", "", PIPELINE),
+    "hook": (
+        "def transform_item(item, ctx):\n    assert item.data['v'] != 'bad'\n    return item.data\n",
+        "",
+        PIPELINE,
+    ),
     "validate": ("def validate_item(item, ctx):\n    return item.data['v'] != 'bad'\n", "", PIPELINE),
     "database": ("", trigger("IF NEW.v = 'bad' THEN RAISE 'no'; END IF; RETURN NEW;"), PIPELINE),
     "check": ("", "ALTER TABLE t ADD CHECK (v <> 'bad')", PIPELINE),
@@ -218,9 +222,7 @@ def test_every_failure_stops_once_until_the_batch_is_done(bench: HookBench, size
 @pytest.mark.parametrize("kind", ["hooks", "class"])
 @pytest.mark.parametrize("answer", ["True", "False"])
 @pytest.mark.parametrize("size", [1, 2, 100])
-def test_what_on_item_error_writes_stays_and_is_there_once(
-    bench: HookBench, kind: str, answer: str, size: int
-) -> None:
+def test_what_on_item_error_writes_stays_and_is_there_once(bench: HookBench, kind: str, answer: str, size: int) -> None:
     bench.sql("CREATE TABLE told (k int)")
     source = f"""
     def validate_item(item, ctx):

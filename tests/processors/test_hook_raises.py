@@ -93,7 +93,9 @@ def test_the_traceback_of_what_a_hook_raised_is_in_the_log_of_its_item(bench: Ho
 
 @pytest.mark.parametrize("way", JUDGES, ids=" ".join)
 def test_skip_item_skips_with_its_reason(bench: HookBench, way: tuple[str, str]) -> None:
-    ended = bench.misbehaving(way, "ctx.execute(\"INSERT INTO t VALUES (99, 'undone')\"); raise SkipItem('a test account')")()
+    ended = bench.misbehaving(
+        way, "ctx.execute(\"INSERT INTO t VALUES (99, 'undone')\"); raise SkipItem('a test account')"
+    )()
     assert ended.error is None
     bench.check_books(ended.batch)
     assert (ended.batch.completed_items, ended.batch.skipped_items) == (4, 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import decimal
 import gc
 import json
 import locale
@@ -13,10 +12,10 @@ from typing import Any
 
 import psycopg2
 import pytest
+from support.command_line import CommandLine
 from support.workbench import csv_text
 
 from processors.hook_bench import BAD, ITEM_HOOKS, VALUES, HookBench, check_called_once
-from ri_declarative.cli.main import main
 from ri_declarative.processors.base import BaseProcessor
 
 
@@ -54,7 +53,7 @@ HARMLESS = {
     "listen": "ctx.execute('LISTEN news'); ctx.execute('NOTIFY news')",
     "notice": "ctx.execute(\"DO $$ BEGIN RAISE WARNING 'hear'; END $$\")",
     "temporary table": "ctx.execute('CREATE TEMP TABLE t (k int, v text)')",
-    "temporary tables of our names": "ctx.execute('CREATE TEMP TABLE ri_stage (n int); CREATE TEMP TABLE import_batches (k int)')",
+    "temporary table of our name": "ctx.execute('CREATE TEMP TABLE import_batches (k int)')",
     "search path": "ctx.execute('CREATE SCHEMA IF NOT EXISTS evil'); ctx.execute('SET search_path TO evil, public')",
     "local settings": "ctx.execute(\"SET LOCAL DateStyle = 'German'; SET LOCAL TimeZone = 'Asia/Tokyo'\")",
     "settings": "ctx.execute(\"SET DateStyle = 'German'; SET TimeZone = 'Asia/Tokyo'; SET extra_float_digits = -10\")",
@@ -63,12 +62,17 @@ HARMLESS = {
     "prepared statement": "ctx.execute('PREPARE mine AS SELECT 1')",
     "cursor": "ctx.execute('DECLARE mine CURSOR FOR SELECT generate_series(1, 10)')",
     "advisory lock": "ctx.execute('SELECT pg_advisory_lock(42)')",
-    "batched": "ctx.connection.info['x'] = 1",
-    "reset": "ctx.execute('RESET ALL')",
+    "info": "ctx.connection.info['x'] = 1",
 }
 PIPELINE = """
 source: {{fields: {{amount: {{}}, at: {{}}}}}}
-schema: {{properties: {{k: {{type: integer}}, v: {{type: string}}, amount: {{type: number}}, day: {{type: string, format: date}}, at: {{type: string, format: date-time}}}}}}
+schema:
+  properties:
+    k: {{type: integer}}
+    v: {{type: string}}
+    amount: {{type: number}}
+    day: {{type: string, format: date}}
+    at: {{type: string, format: date-time}}
 target: {{table: t, key: k, columns: {{k: k, v: v, amount: amount, at: at, day: day}}}}
 chunk_size: {size}
 """
@@ -103,9 +107,19 @@ def test_every_hook_may_do_it(bench: HookBench, way: tuple[str, str], body: str)
 
 
 def test_settings_of_a_hook_do_not_outlive_its_chunk_in_the_next_batch(bench: HookBench) -> None:
-    bench.hooks("def transform_item(item, ctx):\n    ctx.execute(\"SET search_path TO pg_catalog\")\n    return item.data\n")
+    bench.hooks(
+        'def transform_item(item, ctx):\n    ctx.execute("SET search_path TO pg_catalog")\n    return item.data\n'
+    )
     assert bench.run().batch.completed_items == 5
     assert bench.run().batch.unchanged_items == 5
+
+
+def test_a_hook_that_resets_the_settings_of_the_transaction_stops_the_run(bench: HookBench) -> None:
+    ended = bench.misbehaving(("hooks", "process_item"), "ctx.execute('RESET ALL')", size=2)()
+    assert ended.error is not None
+    assert ended.error.code == "hook-transaction"
+    bench.check_books(ended.batch)
+    assert ended.batch.completed_items == 2
 
 
 def test_leaked_connections_are_told(bench: HookBench, caplog: pytest.LogCaptureFixture) -> None:
@@ -126,17 +140,18 @@ def test_the_error_of_a_hook_s_own_connection_is_no_fault_of_ours(bench: HookBen
     check_called_once(bench, "process_item")
 
 
+@pytest.mark.parametrize("loud", ["print('looked at')", "os.write(1, b'looked at')"], ids=["print", "write"])
 def test_what_a_hook_prints_is_not_in_the_json_of_the_command_line(
-    bench: HookBench, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    bench: HookBench, monkeypatch: pytest.MonkeyPatch, loud: str
 ) -> None:
-    bench.hooks("def transform_item(item, ctx):\n    print('looked at', item.index)\n    return item.data\n")
+    bench.hooks(f"def transform_item(item, ctx):\n    {loud}\n    return item.data\n")
     bench.workbench.file("data/p.csv", csv_text("k,v", ["1,a", "2,b"]))
     monkeypatch.chdir(bench.workbench.root)
     monkeypatch.setenv("RI_DATABASE_URL", bench.workbench.dsn)
-    with pytest.raises(SystemExit) as ended:
-        main(["run", "p", "data/p.csv", "--json"])
-    assert ended.value.code in (0, None)
-    assert json.loads(capfd.readouterr().out)["completed"] == 2
+    with CommandLine(bench.workbench).start("run", "p", "data/p.csv", "--json") as process:
+        out, err = process.communicate()
+    assert (process.returncode, json.loads(out)["completed"]) == (0, 2)
+    assert "looked at" in err
 
 
 # ── a context that is kept ───────────────────────────────────────────────────────────────────────
@@ -154,14 +169,19 @@ def kept(bench: HookBench) -> tuple[type[BaseProcessor], Any, Any]:
     return cls, *bench.module.KEPT
 
 
-@pytest.mark.parametrize("use", ["execute", "execute_one", "connection", "executemany"])
+USES = {
+    "execute": lambda ctx: ctx.execute("INSERT INTO t VALUES (9, 'x')"),
+    "execute_one": lambda ctx: ctx.execute_one("INSERT INTO t VALUES (9, 'x')"),
+    "executemany": lambda ctx: ctx.executemany("INSERT INTO t VALUES (9, 'x')", [{}]),
+    "connection": lambda ctx: ctx.connection,
+}
+
+
+@pytest.mark.parametrize("use", USES)
 def test_a_context_kept_beyond_its_batch_reaches_no_database(bench: HookBench, use: str) -> None:
     _, ctx, _ = kept(bench)
     with pytest.raises(Exception, match="outside of"):
-        if use == "connection":
-            ctx.connection  # noqa: B018
-        else:
-            getattr(ctx, use)("INSERT INTO t VALUES (9, 'x')", *([[{}]] if use == "executemany" else []))
+        USES[use](ctx)
     assert bench.rows() == VALUES
 
 
@@ -192,7 +212,9 @@ def test_two_runs_at_once_do_not_share_a_context(bench: HookBench) -> None:
     """
     cls, ended = bench.processor(source, size=1), []
     runs = [
-        threading.Thread(target=lambda first=first: ended.append(bench.process(cls, [(first + i, "a") for i in range(20)])))
+        threading.Thread(
+            target=lambda first=first: ended.append(bench.process(cls, [(first + i, "a") for i in range(20)]))
+        )
         for first in (0, 100, 200)
     ]
     for run in runs:
@@ -215,4 +237,3 @@ def test_a_connection_kept_between_two_items_cannot_end_the_transaction(bench: H
     ended = bench.process(bench.processor(source))
     bench.check_books(ended.batch)
     assert ended.error is not None or ended.batch.failed_items >= 1
-    assert decimal.getcontext().prec == 28

@@ -128,7 +128,7 @@ BEHIND_OUR_BACK = {
     "SELECT 1; COMMIT": "ctx.execute('SELECT 1; COMMIT')",
     "SELECT 1; ROLLBACK": "ctx.execute('SELECT 1; ROLLBACK')",
     "SELECT 1; COMMIT; BEGIN": "ctx.execute('SELECT 1; COMMIT; BEGIN')",
-    "copy_expert": "ctx.connection.connection.cursor().copy_expert('COMMIT; COPY t TO STDOUT', __import__('io').StringIO())",
+    "copy_expert": "ctx.connection.connection.cursor().copy_expert('COMMIT; COPY t TO STDOUT', io.StringIO())",
     "driver's close": "ctx.connection.connection.dbapi_connection.close()",
     "terminated": "ctx.execute('SELECT pg_terminate_backend(pg_backend_pid())')",
     "release of ours": "ctx.execute('RELEASE SAVEPOINT ri_item')",
@@ -145,7 +145,9 @@ def crossed(bodies: Mapping[str, str], *everywhere: str) -> list[Any]:
     return [pytest.param(w, bodies[name], id=f"{name}, {' '.join(w)}") for name in bodies for w in ways[name]]
 
 
-@pytest.mark.parametrize(("way", "body"), crossed(REFUSED, "commit", "COMMIT", "nested left open", "failed statement swallowed"))
+@pytest.mark.parametrize(
+    ("way", "body"), crossed(REFUSED, "commit", "COMMIT", "nested left open", "failed statement swallowed")
+)
 def test_a_hook_that_ends_or_confuses_the_transaction_fails_its_item_alone(
     bench: HookBench, way: tuple[str, str], body: str
 ) -> None:
@@ -180,7 +182,9 @@ def check_stopped(bench: HookBench, batch: BatchSummary, error: RiError | None, 
     assert (batch.completed_items, batch.failed_items, batch.skipped_items) == (before, 0, 0)
 
 
-@pytest.mark.parametrize(("way", "body"), crossed(BEHIND_OUR_BACK, "raw COMMIT", "COMMIT; BEGIN", "SELECT 1; COMMIT", "terminated"))
+@pytest.mark.parametrize(
+    ("way", "body"), crossed(BEHIND_OUR_BACK, "raw COMMIT", "COMMIT; BEGIN", "SELECT 1; COMMIT", "terminated")
+)
 def test_a_transaction_ended_behind_our_back_stops_the_run_with_the_books_right(
     bench: HookBench, way: tuple[str, str], body: str
 ) -> None:
@@ -193,7 +197,9 @@ def test_a_transaction_ended_behind_our_back_stops_the_run_with_the_books_right(
 
 
 @pytest.mark.parametrize("way", JUDGES, ids=" ".join)
-@pytest.mark.parametrize("body", ["ctx.execute('SELECT 1; COMMIT')", "ctx.connection.connection.cursor().execute('COMMIT; BEGIN')"])
+@pytest.mark.parametrize(
+    "body", ["ctx.execute('SELECT 1; COMMIT')", "ctx.connection.connection.cursor().execute('COMMIT; BEGIN')"]
+)
 @pytest.mark.parametrize("size", [1, 2, 3, 5])
 def test_after_a_commit_behind_our_back_no_record_of_the_chunk_is_booked(
     bench: HookBench, way: tuple[str, str], body: str, size: int
