@@ -100,13 +100,15 @@ class CompiledProcessor:
             valid = self._hooked(prepared, RecordHooks(calls, context), prepared.attempts)
             if "process_item" in self.hooks:
                 return write_items(
-                    ItemChunk(prepared.records, valid.data, valid.problems, prepared.attempts), calls, context
+                    ItemChunk(prepared.records, valid.data, valid.problems, prepared.attempts, prepared.parsed.data),
+                    calls,
+                    context,
                 )
             rows = self._mapped(prepared.records, valid)
         failures = Failures(calls, context)
         if not failures.may_stop:
             return self._write(rows, context, prepared.attempts)
-        return self._write_to_a_stop(rows, context, prepared.attempts, failures)
+        return self._write_to_a_stop(rows, context, prepared, failures)
 
     def _hooked(self, prepared: Prepared, hooks: RecordHooks, attempts: Attempts) -> Chunk:
         """What is valid after transform_item, the schema, and validate_item where no process_item follows it."""
@@ -124,13 +126,14 @@ class CompiledProcessor:
         return Rows(records, judged.data, judged.problems, rows, positions)
 
     def _write_to_a_stop(
-        self, rows: Rows, context: ImportContext, attempts: Attempts, failures: Failures
+        self, rows: Rows, context: ImportContext, prepared: Prepared, failures: Failures
     ) -> list[Outcome]:
         """Write; where a failed item ends the batch, only what comes before it, and the item itself."""
+        attempts, parsed = prepared.attempts, prepared.parsed.data
         cursor = driver_cursor(context.transaction.between_calls())
         cursor.execute("SAVEPOINT ri_chunk")
         outcomes = self._write(rows, context, attempts)
-        count = failures.first_stop(rows.records, rows.data, outcomes, attempts)
+        count = failures.first_stop(rows.records, parsed, outcomes, attempts)
         context.transaction.between_calls()
         if count is None:
             return outcomes
@@ -139,7 +142,7 @@ class CompiledProcessor:
             rows = rows.first(count)
             outcomes = self._write(rows, context, attempts)
             # What on_item_error wrote is gone with the savepoint: a new attempt for it.
-            failures.first_stop(rows.records, rows.data, outcomes, attempts)
+            failures.first_stop(rows.records, parsed[:count], outcomes, attempts)
             context.transaction.between_calls()
         return [*outcomes[:-1], outcomes[-1]._replace(stop=True)]
 

@@ -28,9 +28,10 @@ _ENDS_TRANSACTION = re.compile(
     r"(?:commit|end|abort|begin|start\s+transaction|prepare\s+transaction|rollback(?!(?:\s+work|\s+transaction)?\s+to\b))\b",
     re.IGNORECASE | re.DOTALL,
 )
+_AFTER_A_FAILURE = "25P02"
 _NOT_YOURS = (
-    "a hook may not begin, commit or roll back: its chunk is one transaction with the books; "
-    "raise an exception to undo the item"
+    "a hook may not begin, commit, roll back, close or change the connection: its chunk is one transaction with the "
+    "books; raise an exception to undo the item"
 )
 
 
@@ -57,6 +58,7 @@ class HookTransaction:
     def within(self, connect: Callable[[], Connection], *, isolate: bool = False) -> Iterator[None]:
         """`connect` begins the transaction, at its first use, and is the one to end it."""
         self._connect, self._connection, self._in_savepoint = connect, None, False
+        self._deferred = None  # a hook, or somebody else, may have made a constraint meanwhile
         self.isolate = isolate
         try:
             yield
@@ -115,6 +117,8 @@ class HookTransaction:
         cause = error.orig if isinstance(error, DBAPIError) else error
         if not isinstance(cause, psycopg2.Error) or not self._is_ours(cause):
             return None
+        if cause.pgcode == _AFTER_A_FAILURE:
+            return None  # an earlier statement failed, and the hook went on
         if cause.pgcode is None and not self._lost():
             return None  # the driver refused it: wrong parameters, a value that it cannot send
         fault = fault_of(cause.pgcode)
@@ -184,17 +188,17 @@ class HookTransaction:
 
         Events alone come too late: SQLAlchemy has given its transaction up by then.
         """
-        for name in ("commit", "rollback", "close", "invalidate", "detach"):
+        for name in ("commit", "rollback", "close", "execution_options"):
             setattr(connection, name, self._guarded(getattr(connection, name)))
         for name in ("commit", "rollback"):  # by way of a Session, or of the transaction itself
             event.listen(connection, name, self._refuse)
         event.listen(connection, "before_cursor_execute", self._refuse_statement)
         self._watched = connection
 
-    def _guarded(self, method: Callable[..., None]) -> Callable[..., None]:
-        def guarded(*arguments: Any, **named: Any) -> None:
+    def _guarded(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        def guarded(*arguments: Any, **named: Any) -> Any:
             self._refuse()
-            method(*arguments, **named)
+            return method(*arguments, **named)
 
         return guarded
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from psycopg2.extensions import cursor as Cursor
 
 from ri_declarative.database.copy import copy_buffer
-from ri_declarative.database.jsonb import KEPT_AS_TEXT, loggable_json, printable, printable_json, storable, to_jsonb
+from ri_declarative.database.jsonb import KEPT_AS_TEXT, printable, printable_json, storable, to_jsonb
 from ri_declarative.errors import UsageError
 from ri_declarative.records import LogEntry, Outcome, Problem, Record, describe, item_id
 
@@ -58,7 +58,7 @@ class BatchRows(NamedTuple):
                 None if entry.item_index is None else item_id(self.batch_id, entry.item_index),
                 entry.level,
                 printable(entry.message),
-                loggable_json(entry.details) if entry.details else None,
+                printable_json(entry.details) if entry.details else None,
             )
             for entry in entries
         ]
@@ -108,12 +108,16 @@ def _end(outcome: Outcome, target: str | None) -> tuple[str | None, ...]:
         None if outcome.action is None else outcome.action.value,
         None if outcome.data is None else printable_json(outcome.data),
         printable_json(outcome.metadata) if outcome.metadata else None,
-        (outcome.target_table or target) if completed else None,
-        outcome.target_id,
+        _printable(outcome.target_table or target) if completed else None,
+        _printable(outcome.target_id),
         _problems(outcome.problems) if outcome.problems else None,
         printable(describe(outcome.problems)) if outcome.problems else None,
         outcome.key_hash,
     )
+
+
+def _printable(text: str | None) -> str | None:
+    return text if text is None or (text.isascii() and "\0" not in text) else printable(text)
 
 
 def _problems(problems: Sequence[Problem]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import reprlib
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -17,6 +18,8 @@ import msgspec
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 # PostgreSQL's numeric: up to 131072 digits before and 16383 after the decimal point.
+_MOST_DEPTH, _MOST_TEXT = 20, 10_000
+_SHORT = reprlib.Repr()  # a text of 200,000 digits is nobody's, and Python refuses to make it
 _MOST_DIGITS, _MOST_FRACTION = 131_072, 16_383
 KEPT_AS_TEXT = {"source_data": "json_text"}
 
@@ -68,16 +71,39 @@ def printable_json(value: Any) -> str:
     return _ENCODER.encode(_printable_value(value)).decode()
 
 
-def loggable_json(value: Mapping[Any, Any]) -> str:
-    """As `printable_json`, of any values: what JSON lacks becomes its text.
+def refuse_unstorable(value: Any) -> None:
+    """Raise TypeError or ValueError when JSONB cannot hold the value as it is."""
+    printable_json(value)
+    if _has_no_number(value):
+        raise ValueError("NaN and infinity are no numbers of JSON")
+    if _has_huge_number(value):
+        raise ValueError("a number has more digits than PostgreSQL's numeric")
 
-    >>> loggable_json({"a": {1}})
-    '{"a":"{1}"}'
+
+def loggable(value: Any, *, depth: int = 0) -> Any:
+    """A copy of any value that JSONB can hold: what it lacks becomes its text, clipped.
+
+    >>> loggable({"a": {1}, 2: Decimal("NaN"), "c": [1.5, None]})
+    {'a': '{1}', '2': 'NaN', 'c': [1.5, None]}
     """
+    if value is None or isinstance(value, bool) or type(value) is str:
+        return value
+    if depth < _MOST_DEPTH and isinstance(value, Mapping):
+        return {_text_of(key): loggable(member, depth=depth + 1) for key, member in value.items()}
+    if depth < _MOST_DEPTH and isinstance(value, list | tuple):
+        return [loggable(member, depth=depth + 1) for member in value]
+    if type(value) in (int, float, Decimal) and not _has_no_number(value) and not _has_huge_number(value):
+        return value
+    return _text_of(value)
+
+
+def _text_of(value: Any) -> str:
+    """The text of a value that may refuse to have one."""
     try:
-        return printable_json(value)
-    except (TypeError, ValueError, RecursionError):
-        return printable_json({str(key): repr(member) for key, member in dict(value).items()})
+        text = value if isinstance(value, str) else _SHORT.repr(value) if isinstance(value, int) else str(value)
+    except BaseException:
+        text = f"<{type(value).__name__}>"
+    return text if len(text) <= _MOST_TEXT else text[:_MOST_TEXT] + "…"
 
 
 def _printable_value(value: Any) -> Any:

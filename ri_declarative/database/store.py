@@ -99,6 +99,7 @@ class Transaction:
             "source_info": printable_json(source_info),
         }
         if self._store.execute(self.connection, "finish", parameters).rowcount != 1:
+            self._refuse_other_transaction()
             raise LostOwnership("lost-ownership", f"another runner owns batch {self._owner.batch_id}")
 
     def _rows(self) -> BatchRows:
@@ -239,6 +240,8 @@ class Store:
     @contextmanager
     def _begun(self) -> Iterator[Connection]:
         """Commits at the end of the block. What fails first is raised: a lost connection fails at ROLLBACK, too."""
+        if self._connection is not None and (self._connection.closed or self._connection.invalidated):
+            self.close()
         if self._connection is None:
             self._connection = self._engine.connect().execution_options(isolation_level="READ COMMITTED")
         transaction = self._connection.begin()
@@ -248,7 +251,8 @@ class Store:
             transaction.commit()
         except BaseException:
             try:
-                transaction.rollback()
+                if transaction.is_active:
+                    transaction.rollback()
                 if self._connection is not None and in_transaction(self._connection):
                     self.close()  # a hook has confused SQLAlchemy: what is open must not be committed later
             except (DBAPIError, psycopg2.Error):

@@ -114,6 +114,9 @@ class Run:
             valid = self._calls.for_batch("validate_batch", self.context)
             if valid is False:
                 return StopReason.HOOK
+            if valid not in (True, None) or (valid is None and "validate_batch" in hooks):
+                answer = type(valid).__name__
+                raise StoppedError("hook.validate_batch", f"validate_batch returned {answer}, expected True or False")
             self._calls.for_batch("on_batch_start", self.context)
             transaction.note(self.context.journal.pending(), self.context.unstored_metadata)
         self.context.stored()
@@ -171,6 +174,7 @@ class Run:
         """Call on_batch_complete; what it raised. The records are committed, whatever it does."""
         if not self._hooks_begun:
             return None
+        self._hooks_begun = False  # it is called once, also when what it did cannot be committed
         try:
             self._calls.for_batch("on_batch_complete", self.context, success)
         except StoppedError as error:

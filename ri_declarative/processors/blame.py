@@ -14,14 +14,18 @@ def cause_of(error: BaseException) -> str:
     >>> cause_of(ValueError("no"))
     'ValueError: no'
     """
-    try:
-        said = str(error)
-    except Exception:  # an exception whose text raises
-        said = ""
-    said = " ".join(said.split())
+    said = " ".join(text_of(error).split())
     if len(said) > _MOST_CHARACTERS:
         said = said[:_MOST_CHARACTERS] + "…"
     return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+
+def text_of(value: object) -> str:
+    """Its text; empty for an object whose text raises, even SystemExit."""
+    try:
+        return str(value)
+    except BaseException:
+        return ""
 
 
 def place_of(error: BaseException, file: str | None) -> str | None:
@@ -40,5 +44,8 @@ def shown(file: str) -> str:
 
 def traceback_of(error: BaseException) -> str:
     """The whole traceback, clipped from its beginning."""
-    text = "".join(traceback.format_exception(error))
+    try:
+        text = "".join(traceback.format_exception(error))
+    except BaseException:  # it asks for the repr of everything
+        text = "".join(traceback.format_tb(error.__traceback__))
     return text[-20 * _MOST_CHARACTERS :]

@@ -37,12 +37,13 @@ class Calls:
         self.hooks = hooks
         self.running = ""  # name of the hook, for the codes of its problems
         self._context = context
+        self._mark = 0  # of the lines that another attempt logs again
 
     def for_item(self, hook: str, work: Callable[[ImportItem, ImportContext], Any], item: ImportItem) -> Any:
         """What `work` gives, or `Refused`. Raises only what stops the chunk or the run."""
         context, transaction, journal = self._context, self._context.transaction, self._context.journal
         self.running, context.item = hook, item
-        mark = journal.mark()
+        self._mark = journal.mark()
         transaction.begin_call()
         try:
             result = work(item, context)
@@ -51,9 +52,13 @@ class Calls:
             result = self._refused(error)
         finally:
             context.item = None
-        if transaction.used:
-            journal.repeats_since(mark)
+            if transaction.used:
+                journal.repeats_since(self._mark)
         return result
+
+    def keep_lines(self) -> None:
+        """What the call has logged so far is not logged again by another attempt: its hook is not called again."""
+        self._mark = self._context.journal.mark()
 
     def for_batch(self, hook: str, *arguments: Any) -> Any:
         """What the hook returns. Raises StoppedError with what it raised, and where."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, CursorResult, Dialect, Executable, TextClause, text
 
 from ri_declarative.database.hook_transaction import HookTransaction
+from ri_declarative.database.jsonb import refuse_unstorable
 from ri_declarative.processors.item import ImportItem
 from ri_declarative.processors.journal import Journal
 
@@ -79,7 +79,11 @@ class ImportContext:
         if not params:
             return 0
         if isinstance(query, str) and not _is_named(query, params[0]):
-            return int(self.connection.exec_driver_sql(query, [tuple(p) for p in params]).rowcount)
+            return int(
+                self.connection.exec_driver_sql(
+                    query, [p if isinstance(p, Mapping) else tuple(p) for p in params]
+                ).rowcount
+            )
         return int(self.connection.execute(_statement(query), list(params)).rowcount)  # type: ignore[arg-type]
 
     def _run(self, query: str | Executable, params: Parameters | None) -> CursorResult[Any]:
@@ -175,7 +179,7 @@ def _is_named(query: str, params: Parameters) -> bool:
 
 def _is_storable(value: Any) -> bool:
     try:
-        json.dumps(value, allow_nan=False)
+        refuse_unstorable(value)
     except (TypeError, ValueError, RecursionError):
         return False
     return True

@@ -6,6 +6,8 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from ri_declarative.database.jsonb import loggable
+from ri_declarative.processors import blame
 from ri_declarative.records import LogEntry
 
 _NUMBERS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
@@ -21,8 +23,8 @@ class Journal:
 
     def add(self, level: str, message: object, details: Mapping[str, Any] | None, item_index: int | None) -> None:
         """One line; `level` is debug, info, warning or error."""
-        text = str(message)
-        self._entries.append(LogEntry(level, text, details, item_index))
+        text = blame.text_of(message)
+        self._entries.append(LogEntry(level, text, loggable(details) if details else None, item_index))
         number = _NUMBERS[level]
         if self._logger.isEnabledFor(number):
             where = "" if item_index is None else f" (item {item_index})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ri_declarative.database.jsonb import printable_json
+from ri_declarative.database.jsonb import refuse_unstorable
 from ri_declarative.processors.attempts import Attempts
 from ri_declarative.processors.calls import Calls, Refused, WrongReturn
 from ri_declarative.processors.context import ImportContext
@@ -43,7 +43,7 @@ class PerItem:
             data.append(None if found else thawed(record.source_data))
             if found:
                 problems[position] = found
-        return ItemChunk(chunk, data, problems, Attempts())
+        return ItemChunk(chunk, data, problems, Attempts(), data)
 
     def process(self, prepared: ItemChunk, context: ImportContext) -> list[Outcome]:
         """One outcome per record; fewer when a failed one ends the batch."""
@@ -57,6 +57,7 @@ class ItemChunk(NamedTuple):
     data: Sequence[dict[str, Any] | None]  # None: refused already
     problems: Mapping[int, tuple[Problem, ...]]  # by position
     attempts: Attempts
+    parsed: Sequence[dict[str, Any] | None]  # of the refused, too, as far as they could be read
 
 
 def write_items(chunk: ItemChunk, calls: Calls, context: ImportContext) -> list[Outcome]:
@@ -69,7 +70,7 @@ def write_items(chunk: ItemChunk, calls: Calls, context: ImportContext) -> list[
             outcome = _refused(record, chunk.attempts.refused.get(record.index) or Refused(chunk.problems[position]))
         else:
             outcome = work.outcome(record, data)
-        stop = failures.stop(record, data, outcome, chunk.attempts)
+        stop = failures.stop(record, chunk.parsed[position], outcome, chunk.attempts)
         outcomes.append(outcome._replace(stop=stop))
         if stop:
             break
@@ -113,6 +114,7 @@ class _ItemWork:
         verdict = self._validate(item, context)
         if not context.transaction.used:
             results[key] = verdict
+            self._calls.keep_lines()
             if item.data != before:  # it is process_item's, in the next attempt, too
                 results[_DATA, item.index] = thawed(item.data)
         return verdict
@@ -146,7 +148,7 @@ def _returned(result: Any) -> dict[str, Any]:
 
 def _storable(name: str, value: Any) -> Any:
     try:
-        printable_json(value)
+        refuse_unstorable(value)
     except (TypeError, ValueError, RecursionError) as error:
         raise WrongReturn(f"process_item returned {name} that JSON cannot hold: {error}") from error
     return value

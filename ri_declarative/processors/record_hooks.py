@@ -134,7 +134,8 @@ def validation(function: Callable[..., Any], context: ImportContext) -> Work:
 
 def _transformed(result: Any, hook: str = "transform_item") -> dict[str, Any] | Refused:
     if isinstance(result, Mapping) and _TEXTS.issuperset(map(type, result)):
-        return dict(result)
+        made: dict[str, Any] = thawed(result)  # plain from here on: nothing of the hook runs later
+        return made
     if result is None:
         return Refused((Problem(f"hook.{hook}", None, f"skipped by {hook}, which returned None"),), skipped=True)
     if isinstance(result, Mapping):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import importlib.util
 import sys
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from typing import Any, NamedTuple
 
+import pytest
 from support.workbench import Workbench, csv_text
 
 from ri_declarative.errors import RiError
@@ -92,6 +93,14 @@ IN_CLASSES = ("validate_item", "process_item", "on_item_error")
 ITEM_HOOKS = [("hooks", name) for name in HOOKS if name != "transform_chunk"] + [("class", name) for name in IN_CLASSES]
 # Those whose failure is their item's: on_item_error is asked about an item that has failed already.
 JUDGES = [way for way in ITEM_HOOKS if way[1] != "on_item_error"]
+
+
+def crossed(bodies: Mapping[str, str], *everywhere: str, ways: Sequence[tuple[str, str]] = ITEM_HOOKS) -> list[Any]:
+    """Each body in process_item, some of them in all hooks: (way, body)."""
+    ways_of = {name: ways if name in everywhere else [("hooks", "process_item")] for name in bodies}
+    return [pytest.param(w, bodies[name], id=f"{name}, {' '.join(w)}") for name in bodies for w in ways_of[name]]
+
+
 _CLASS = """
 class PProcessor(BaseProcessor):
     chunk_size = {size}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from processors.hook_bench import BAD, ITEM_HOOKS, JUDGES, VALUES, HookBench, check_bad_one_failed_alone
+from processors.hook_bench import BAD, JUDGES, VALUES, HookBench, check_bad_one_failed_alone, crossed
 from processors.hook_bench import check_called_once as called_once
 
 WRONG_FOR_TRANSFORM = {
@@ -200,16 +200,14 @@ chunk_size: {size}
 """
 
 
-@pytest.mark.parametrize("way", ITEM_HOOKS, ids=" ".join)
-@pytest.mark.parametrize("body", [MUTATION, *FROZEN.values()], ids=["data", *FROZEN])
+@pytest.mark.parametrize(("way", "body"), crossed({"data": MUTATION} | FROZEN, "data", "nested"))
 def test_source_data_never_changes(bench: HookBench, way: tuple[str, str], body: str) -> None:
     first, second = run_nested(bench, way, body)
     assert first == {"k": 3, "v": "bad", "more": {"list": [1, {"a": "b"}], "n": 1.5}}
     assert second == {"k": 4, "v": "d"}
 
 
-@pytest.mark.parametrize("way", JUDGES, ids=" ".join)
-@pytest.mark.parametrize("body", FROZEN.values(), ids=FROZEN)
+@pytest.mark.parametrize(("way", "body"), crossed(FROZEN, "set", ways=JUDGES))
 def test_to_change_what_was_read_fails_the_item(bench: HookBench, way: tuple[str, str], body: str) -> None:
     if "more" in body:
         body = body.replace("['more']['list']", "['v']")

@@ -79,8 +79,7 @@ chunk_size: {size}
 WIDE = csv_text("k,v,amount,day,at", [f"{k},{v},1234567.891,2026-04-03,2026-01-02T03:04:05Z" for k, v in VALUES])
 
 
-@pytest.mark.parametrize("size", [2, 100])
-@pytest.mark.parametrize("hook", ["transform_item", "validate_item"])
+@pytest.mark.parametrize(("hook", "size"), [("transform_item", 2), ("validate_item", 100)])
 @pytest.mark.parametrize("body", HARMLESS.values(), ids=HARMLESS)
 def test_what_a_hook_does_around_its_record_changes_no_result(
     bench: HookBench, hook: str, body: str, size: int, monkeypatch: pytest.MonkeyPatch
@@ -140,11 +139,10 @@ def test_the_error_of_a_hook_s_own_connection_is_no_fault_of_ours(bench: HookBen
     check_called_once(bench, "process_item")
 
 
-@pytest.mark.parametrize("loud", ["print('looked at')", "os.write(1, b'looked at')"], ids=["print", "write"])
 def test_what_a_hook_prints_is_not_in_the_json_of_the_command_line(
-    bench: HookBench, monkeypatch: pytest.MonkeyPatch, loud: str
+    bench: HookBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bench.hooks(f"def transform_item(item, ctx):\n    {loud}\n    return item.data\n")
+    bench.hooks("def transform_item(item, ctx):\n    print('looked at', item.index)\n    return item.data\n")
     bench.workbench.file("data/p.csv", csv_text("k,v", ["1,a", "2,b"]))
     monkeypatch.chdir(bench.workbench.root)
     monkeypatch.setenv("RI_DATABASE_URL", bench.workbench.dsn)

@@ -71,7 +71,8 @@ SET status = :status, stop_reason = :stop_reason, error_message = :error_message
     source_info = source_info || CAST(:source_info AS jsonb),
     claim_from = NULL, claim_to = NULL, lease_token = NULL, lease_expires_at = NULL,
     completed_at = pg_catalog.clock_timestamp()
-WHERE id = CAST(:id AS uuid) AND lease_token = CAST(:token AS uuid) AND status = 'processing';
+WHERE id = CAST(:id AS uuid) AND lease_token = CAST(:token AS uuid) AND status = 'processing'
+  AND pg_catalog.current_setting('ri.transaction', true) = 'open';
 
 -- name: log
 -- One line of a batch's log.
