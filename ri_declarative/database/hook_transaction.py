@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 import psycopg2
@@ -133,6 +134,7 @@ class HookTransaction:
             raise HookMisuse("there is no transaction outside of a batch")
         if self._connection is None:
             self._connection = self._connect()
+            self._cursor = driver_cursor(self._connection)
             if self._watched is not self._connection:
                 self._watch(self._connection)
             if self._deferred is None:
@@ -164,7 +166,7 @@ class HookTransaction:
     def _send(self, statement: str) -> None:
         assert self._connection is not None
         try:
-            driver_cursor(self._connection).execute(statement)
+            self._cursor.execute(statement)
         except (InvalidSavepointSpecification, NoActiveSqlTransaction) as error:
             raise ended_by_hook() from error
 
@@ -207,8 +209,19 @@ class HookTransaction:
             raise HookMisuse(_NOT_YOURS)
 
     def _refuse_statement(self, connection: Connection, cursor: Any, statement: str, *_: Any) -> None:
-        if self._in_call and _ENDS_TRANSACTION.match(statement):
-            raise HookMisuse(_NOT_YOURS)
+        if self._in_call:
+            refuse_ending(statement)
+
+
+def refuse_ending(statement: str) -> None:
+    """Raise HookMisuse when a hook's statement begins with COMMIT, ROLLBACK or the like."""
+    if _ends_transaction(statement):
+        raise HookMisuse(_NOT_YOURS)
+
+
+@lru_cache(maxsize=256)
+def _ends_transaction(statement: str) -> bool:
+    return _ENDS_TRANSACTION.match(statement) is not None
 
 
 def ended_by_hook() -> StoppedError:

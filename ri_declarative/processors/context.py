@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, Dialect, Executable, TextClause, text
+from sqlalchemy import Connection, Executable
 
+from ri_declarative.database.hook_queries import Parameters, first_of, rows_of, run_many
 from ri_declarative.database.hook_transaction import HookTransaction
 from ri_declarative.database.jsonb import refuse_unstorable
 from ri_declarative.processors.item import ImportItem
 from ri_declarative.processors.journal import Journal
-
-Parameters = Mapping[str, Any] | Sequence[Any]
-_DRIVER_NAMES = re.compile(r"%\(\w+\)s")
 
 
 @dataclass(frozen=True)
@@ -65,35 +61,15 @@ class ImportContext:
 
         `query`: text with `:name` and a mapping, text with `%s` and a sequence, or a SQLAlchemy statement.
         """
-        result = self._run(query, params)
-        return [dict(row) for row in result.mappings()] if result.returns_rows else []
+        return rows_of(self.connection, query, params)
 
     def execute_one(self, query: str | Executable, params: Parameters | None = None) -> dict[str, Any] | None:
         """The first row as a mapping, None when there is none."""
-        result = self._run(query, params)
-        row = result.mappings().first() if result.returns_rows else None
-        return None if row is None else dict(row)
+        return first_of(self.connection, query, params)
 
     def executemany(self, query: str | Executable, params: Sequence[Parameters]) -> int:
         """Run a statement once for each of `params`; how many rows it changed."""
-        if not params:
-            return 0
-        if isinstance(query, str) and not _is_named(query, params[0]):
-            return int(
-                self.connection.exec_driver_sql(
-                    query, [p if isinstance(p, Mapping) else tuple(p) for p in params]
-                ).rowcount
-            )
-        return int(self.connection.execute(_statement(query), list(params)).rowcount)  # type: ignore[arg-type]
-
-    def _run(self, query: str | Executable, params: Parameters | None) -> CursorResult[Any]:
-        if isinstance(query, str) and params is not None:
-            if not _is_named(query, params):
-                return self.connection.exec_driver_sql(query, params if isinstance(params, Mapping) else tuple(params))
-            statement, names = _driver_text(query, self.connection.dialect)
-            if names and names <= set(params):  # else SQLAlchemy says what is missing
-                return self.connection.exec_driver_sql(statement, dict(params))
-        return self.connection.execute(_statement(query), params or {})
+        return run_many(self.connection, query, params)
 
     # ── the log ──────────────────────────────────────────────────────────────────────────────
 
@@ -154,27 +130,6 @@ class ImportContext:
         """Log and metadata are committed."""
         self.journal.stored()
         self._unstored = {}
-
-
-@lru_cache(maxsize=256)
-def _text(query: str) -> TextClause:
-    return text(query)
-
-
-@lru_cache(maxsize=256)
-def _driver_text(query: str, dialect: Dialect) -> tuple[str, frozenset[str]]:
-    """The query as the driver takes it, and its parameters: sent so, a query of one row takes a quarter less time."""
-    compiled = _text(query).compile(dialect=dialect)
-    return str(compiled), frozenset(compiled.params)
-
-
-def _statement(query: str | Executable) -> Executable:
-    return _text(query) if isinstance(query, str) else query
-
-
-def _is_named(query: str, params: Parameters) -> bool:
-    """Whether the query's parameters are `:name`, SQLAlchemy's; `%s` and `%(name)s` are the driver's."""
-    return isinstance(params, Mapping) and not _DRIVER_NAMES.search(query)
 
 
 def _is_storable(value: Any) -> bool:
