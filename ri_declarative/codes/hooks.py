@@ -28,7 +28,8 @@ HOOK = Group(
             "hook.transform_item",
             ends="item failed, or skipped by None and SkipItem",
             cause="The hook raised or returned no dict; None skips the record.",
-            example="transform_item returned list, expected a dict, or None to skip the record (hooks/orders.py:9)",
+            example="transform_item returned list, expected a dict, or None to skip the record "
+            "(transform_item in hooks/orders.py)",
             cure="Repair the line that is named, or the record, and reprocess the batch.",
         ),
         on_record(

@@ -133,12 +133,14 @@ class CompiledProcessor:
         cursor = driver_cursor(context.transaction.between_calls())
         cursor.execute("SAVEPOINT ri_chunk")
         outcomes = self._write(rows, context, attempts)
+        mark = context.journal.mark()
         count = failures.first_stop(rows.records, parsed, outcomes, attempts)
         context.transaction.between_calls()
         if count is None:
             return outcomes
         if count < len(outcomes):
             cursor.execute("ROLLBACK TO SAVEPOINT ri_chunk")
+            context.journal.forget_attempt(mark)
             rows = rows.first(count)
             outcomes = self._write(rows, context, attempts)
             # What on_item_error wrote is gone with the savepoint: a new attempt for it.

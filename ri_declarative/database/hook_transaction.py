@@ -92,15 +92,16 @@ class HookTransaction:
             self.used = True
         return connection
 
+    def check(self) -> None:
+        """Raise HookMisuse when the call has left something behind so far."""
+        if self.used and (wrong := self._left_behind()) is not None:
+            raise HookMisuse(wrong)
+
     def keep(self) -> None:
         """The call went well. Raises HookMisuse, or the driver's error of a deferred constraint."""
         self._in_call = False
-        if not self.used:
-            return
-        wrong = self._left_behind()
-        if wrong is not None:
-            raise HookMisuse(wrong)
-        if self._deferred:
+        self.check()
+        if self.used and self._deferred:
             self._send("SET CONSTRAINTS ALL IMMEDIATE")
 
     def undo(self) -> None:
@@ -190,16 +191,19 @@ class HookTransaction:
 
         Events alone come too late: SQLAlchemy has given its transaction up by then.
         """
-        for name in ("commit", "rollback", "close", "execution_options"):
-            setattr(connection, name, self._guarded(getattr(connection, name)))
+        for name in ("commit", "rollback", "close", "detach", "invalidate", "execution_options"):
+            setattr(connection, name, self._guarded(connection, name))
         for name in ("commit", "rollback"):  # by way of a Session, or of the transaction itself
             event.listen(connection, name, self._refuse)
         event.listen(connection, "before_cursor_execute", self._refuse_statement)
         self._watched = connection
 
-    def _guarded(self, method: Callable[..., Any]) -> Callable[..., Any]:
+    def _guarded(self, connection: Connection, name: str) -> Callable[..., Any]:
+        method = getattr(connection, name)
+
         def guarded(*arguments: Any, **named: Any) -> Any:
-            self._refuse()
+            if name != "invalidate" or not arguments:  # SQLAlchemy itself gives the error that broke the connection
+                self._refuse()
             return method(*arguments, **named)
 
         return guarded

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -18,20 +19,13 @@ from ri_declarative.database.readiness import check_readiness
 from ri_declarative.database.store import Store
 from ri_declarative.errors import Diagnostic, UsageError
 from ri_declarative.manager.checks import check_files, in_order
-from ri_declarative.manager.definitions import (
-    Definition,
-    define,
-    define_unregistered,
-    fingerprint_now,
-    has_pipeline,
-    registry_of,
-)
+from ri_declarative.manager.definitions import Definition, Definitions, fingerprint_now, registry_here
 from ri_declarative.manager.export import write_repairable
 from ri_declarative.manager.importing import Import, Parent, Watchers
 from ri_declarative.manager.in_thread import in_thread, iterate_in_thread, run_in_thread
 from ri_declarative.manager.items_source import ItemsSource, PendingSource, by_index, left_out, log_repairs
 from ri_declarative.manager.place import find_place
-from ri_declarative.manager.requirements import check_requirements, refuse_unless_pending
+from ri_declarative.manager.requirements import check_requirements, refuse_running, refuse_unless_pending
 from ri_declarative.manager.targets import Targets
 from ri_declarative.processors.registry import ProcessorRegistry
 from ri_declarative.records import BatchStatistics, BatchSummary, Item, ItemStatus, Progress
@@ -54,6 +48,8 @@ class BatchManager:
 
     def __init__(self, database: str | Engine | None = None, *, project: Path | None = None) -> None:
         self._folder = project
+        self._registry: ProcessorRegistry | None = None
+        self._filling = threading.Lock()
         self.warnings: tuple[str, ...] = ()
         self._is_embedded = False
         self._migrated: list[str] = []  # by opening the embedded database
@@ -102,7 +98,7 @@ class BatchManager:
         UsageError or DatabaseError before anything is written, StoppedError when the world stops a run that
         has begun.
         """
-        definition = self._named(name)
+        definition = self._definitions.named(name)
         check_requirements(self._books, name, definition.requires)
         spec = definition.source
         with open_source(
@@ -123,7 +119,7 @@ class BatchManager:
 
         Raises UsageError, and stores nothing, for an unknown batch type or an item that JSON cannot hold.
         """
-        self._refuse_unknown(batch_type)
+        self._definitions.refuse_unknown(batch_type)
         with Store(self._engine, self._books_schema) as store:
             with store.transaction() as connection:
                 check_readiness(connection, self._books_schema)
@@ -144,9 +140,9 @@ class BatchManager:
         Raises as `run_pipeline` does, and UsageError when nothing is pending or somebody works on the batch.
         """
         batch = self._books.batch_row(self._books.id_of(batch_id))
-        self._refuse_running(batch)
+        refuse_running(self._books, batch)
         refuse_unless_pending(batch)
-        definition = self._definition(batch.batch_type)
+        definition = self._definitions.of(batch.batch_type)
         check_requirements(self._books, batch.batch_type, definition.requires)
         source = PendingSource(batch, self._books.items(batch.batch_id, status=ItemStatus.PENDING))
         watchers = Watchers(on_progress, should_stop, on_batch)
@@ -170,8 +166,8 @@ class BatchManager:
         nothing to reprocess.
         """
         batch = self.get_batch_summary(batch_id)
-        self._refuse_running(batch)
-        definition = self._definition(batch.batch_type)
+        refuse_running(self._books, batch)
+        definition = self._definitions.of(batch.batch_type)
         parent = Parent(batch, self._books.lineage(batch.batch_id))
         name, repairs = Path(corrections or "").name, None
         if corrections is not None:
@@ -208,28 +204,6 @@ class BatchManager:
             stored=stored,
             continue_on_error=continue_on_error,
         ).run()
-
-    def _definition(self, batch_type: str) -> Definition:
-        """What processes the batches of a type. Raises UsageError naming the types there are."""
-        self._refuse_unknown(batch_type)
-        return self._named(batch_type)
-
-    def _named(self, name: str) -> Definition:
-        """Of a name that a person gave. Raises UsageError that looks for near names and misnamed files, too."""
-        if name in self.registry.names():
-            return define(self.registry, name)
-        return define_unregistered(self.registry, self.project, name)
-
-    def _refuse_unknown(self, batch_type: str) -> None:
-        """A pipeline may have been written since the registry was filled."""
-        if batch_type not in self.registry.names() and not has_pipeline(self._folder, batch_type):
-            self.registry.get(batch_type)
-
-    def _refuse_running(self, batch: BatchSummary) -> None:
-        if self._books.is_owned(batch.batch_id):
-            raise UsageError(
-                "batch-running", f"batch {batch.batch_id} is still being worked on", hint="wait for its end"
-            )
 
     # ── the same, awaited ────────────────────────────────────────────────────────────────────
 
@@ -377,15 +351,17 @@ class BatchManager:
         """How a pipeline would be run in this database. Raises ConfigError when it could not be."""
         return self.targets.explain(load_pipeline(self.project, name))
 
-    @cached_property
+    @property
     def registry(self) -> ProcessorRegistry:
         """The batch types known here: the project's pipelines, the packages named in its ri.yaml, and what you add."""
-        try:
-            return registry_of(self.project)
-        except UsageError as error:
-            if error.code != "no-project":
-                raise
-            return ProcessorRegistry()
+        with self._filling:
+            if self._registry is None:
+                self._registry = registry_here(self._folder)
+        return self._registry
+
+    @property
+    def _definitions(self) -> Definitions:
+        return Definitions(self.registry, self._folder)
 
     @property
     def targets(self) -> Targets:

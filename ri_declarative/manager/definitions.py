@@ -126,6 +126,17 @@ class ClassDefinition:
         return PerItem(self.batch_type, self.hooks, chunk_size=self.cls.chunk_size, retry=retry_of(self.cls))
 
 
+def registry_here(folder: Path | None) -> ProcessorRegistry:
+    """Of the project that `folder` lies in; empty outside of one."""
+    try:
+        project = find_project(folder)
+    except UsageError as error:
+        if error.code != "no-project":
+            raise
+        return ProcessorRegistry()
+    return registry_of(project)
+
+
 def registry_of(project: Project) -> ProcessorRegistry:
     """The pipelines of a project and the classes in the packages that its ri.yaml names."""
     registry = ProcessorRegistry()
@@ -145,30 +156,45 @@ def define_pipeline(pipeline: Pipeline) -> PipelineDefinition:
     return PipelineDefinition(pipeline, NO_HOOKS if path is None else load_hooks(path, path.parents[1]))
 
 
-def has_pipeline(folder: Path | None, name: str) -> bool:
-    """Whether the project that `folder` lies in has a pipeline of that name now; False outside of one."""
-    try:
-        return name in pipeline_names(find_project(folder))
-    except UsageError:
-        return False
+@dataclass(frozen=True)
+class Definitions:
+    """What there is for batch types: what is registered, and pipelines written since."""
 
+    registry: ProcessorRegistry
+    folder: Path | None  # the project is searched from here; None: from the current folder
 
-def define(registry: ProcessorRegistry, batch_type: str) -> Definition:
-    """The definition of a registered batch type, a pipeline's file read now.
+    def of(self, batch_type: str) -> Definition:
+        """What processes the batches of a type, a pipeline's file read now.
 
-    Raises UsageError naming the types there are, ConfigError with every finding about the pipeline.
-    """
-    return _definition(registry.get(batch_type))
+        Raises UsageError naming the types there are, ConfigError with every finding about the pipeline.
+        """
+        self.refuse_unknown(batch_type)
+        return self.named(batch_type)
 
+    def named(self, name: str) -> Definition:
+        """As `of`, by a name that a person gave: UsageError looks for near names and misnamed files, too."""
+        if name in self.registry.names():
+            return _definition(self.registry.get(name))
+        try:
+            return define_pipeline(load_pipeline(find_project(self.folder), name))
+        except UsageError as error:
+            if error.code == "unknown-pipeline" and any(map(self._is_class, self.registry.names())):
+                self.registry.get(name)  # names the classes, too
+            raise
 
-def define_unregistered(registry: ProcessorRegistry, project: Project, batch_type: str) -> PipelineDefinition:
-    """A pipeline that has been written since the registry was filled. UsageError naming what there is instead."""
-    try:
-        return define_pipeline(load_pipeline(project, batch_type))
-    except UsageError as error:
-        if error.code == "unknown-pipeline" and any(registry.get(name).processor for name in registry.names()):
-            registry.get(batch_type)  # names the classes, too
-        raise
+    def refuse_unknown(self, batch_type: str) -> None:
+        """Raise UsageError naming the types there are when this is none of them."""
+        if batch_type not in self.registry.names() and not self._has_pipeline(batch_type):
+            self.registry.get(batch_type)
+
+    def _has_pipeline(self, name: str) -> bool:
+        try:
+            return name in pipeline_names(find_project(self.folder))
+        except UsageError:
+            return False
+
+    def _is_class(self, name: str) -> bool:
+        return self.registry.get(name).processor is not None
 
 
 def fingerprint_now(registry: ProcessorRegistry, batch_type: str) -> str | None:

@@ -41,3 +41,9 @@ def refuse_unless_pending(batch: BatchSummary) -> None:
             f"batch {batch.batch_id} is {batch.status}: none of its {batch.total_items} items is pending",
             hint="reprocess_batch takes the failed ones again",
         )
+
+
+def refuse_running(books: Books, batch: BatchSummary) -> None:
+    """Raise UsageError while somebody works on a batch."""
+    if books.is_owned(batch.batch_id):
+        raise UsageError("batch-running", f"batch {batch.batch_id} is still being worked on", hint="wait for its end")

@@ -78,7 +78,8 @@ class Calls:
     def _reason(self, error: BaseException) -> str:
         """Why the hook failed, also when its own SQL fits the database no longer. Raises what may pass."""
         try:
-            return self._refused(error).problems[0].message
+            refused = self._refused(error)
+            return f"{cause_of(error)} ({self._place(error)})" if refused.skipped else refused.problems[0].message
         except StoppedError as stopped:
             if stopped.code != "db.pipeline":
                 raise
@@ -90,7 +91,7 @@ class Calls:
         transaction = self._context.transaction
         if isinstance(error, StoppedError):  # a passing fault, a lost connection: the engine decides
             raise error
-        problem = transaction.judged(error, place=self._place(error))
+        problem = transaction.judged(error, place=f"hook {self.running} ({self._place(error)})")
         transaction.undo()
         if problem is not None:
             return Refused((problem,), error=error)

@@ -42,10 +42,11 @@ class Journal:
         """The call that began at `mark` is made again when its transaction fails: so are its lines."""
         self._repeated.update(range(mark, len(self._entries)))
 
-    def forget_attempt(self) -> None:
-        """The transaction failed and is tried again."""
-        self._entries = [entry for place, entry in enumerate(self._entries) if place not in self._repeated]
-        self._repeated.clear()
+    def forget_attempt(self, since: int = 0) -> None:
+        """The transaction, or what was done in it `since` a mark, is undone and tried again."""
+        undone = {place for place in self._repeated if place >= since}
+        self._entries = [entry for place, entry in enumerate(self._entries) if place not in undone]
+        self._repeated -= undone
 
     def pending(self) -> list[LogEntry]:
         """What is not stored yet."""

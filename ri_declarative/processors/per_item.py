@@ -112,6 +112,7 @@ class _ItemWork:
             return results[key]
         before = thawed(item.data)
         verdict = self._validate(item, context)
+        context.transaction.check()
         if not context.transaction.used:
             results[key] = verdict
             self._calls.keep_lines()

@@ -109,7 +109,7 @@ FINE = {
     """,
     "rows not fetched": "ctx.connection.execute(text('SELECT generate_series(1, 1000)'))",
     "server-side cursor": """
-        rows = ctx.connection.execution_options(yield_per=10).execute(text('SELECT generate_series(1, 1000)'))
+        rows = ctx.connection.execute(text('SELECT generate_series(1, 1000)').execution_options(yield_per=10))
         assert next(iter(rows)) == (1,)
     """,
     "temporary table": "ctx.execute('CREATE TEMP TABLE mine (k int) ON COMMIT DROP')",
