@@ -54,6 +54,12 @@ class Prepared(NamedTuple):
     rows: Rows | None  # None: hooks come first
     attempts: Attempts
 
+    def first(self, count: int) -> Prepared:
+        """Its first records only."""
+        problems = {position: found for position, found in self.parsed.problems.items() if position < count}
+        rows = None if self.rows is None else self.rows.first(count)
+        return Prepared(self.records[:count], Chunk(self.parsed.data[:count], problems), rows, self.attempts)
+
 
 class CompiledProcessor:
     """Satisfies `Processor`; made for one source and one run."""
@@ -95,24 +101,59 @@ class CompiledProcessor:
     def process(self, prepared: Prepared, context: ImportContext) -> list[Outcome]:
         """Call the hooks, write the rows; one outcome per record, in order, or up to one that ends the batch."""
         calls = Calls(self.hooks, context)
+        failures = Failures(calls, context)
+        if failures.may_stop:
+            return self._to_a_stop(prepared, calls, context, failures)
+        return self._through(prepared, calls, context)
+
+    def _through(self, prepared: Prepared, calls: Calls, context: ImportContext) -> list[Outcome]:
+        """All records, through their hooks, where they have some, into the table."""
         rows = prepared.rows
         if rows is None:
             valid = self._hooked(prepared, RecordHooks(calls, context), prepared.attempts)
             if "process_item" in self.hooks:
-                return write_items(
-                    ItemChunk(prepared.records, valid.data, valid.problems, prepared.attempts, prepared.parsed.data),
-                    calls,
-                    context,
-                )
+                chunk = ItemChunk(prepared.records, valid.data, valid.problems, prepared.attempts, prepared.parsed.data)
+                return write_items(chunk, calls, context)
             rows = self._mapped(prepared.records, valid)
-        failures = Failures(calls, context)
-        if not failures.may_stop:
-            return self._write(rows, context, prepared.attempts)
-        return self._write_to_a_stop(rows, context, prepared, failures)
+        return self._write(rows, context, prepared.attempts)
+
+    def _to_a_stop(self, prepared: Prepared, calls: Calls, context: ImportContext, failures: Failures) -> list[Outcome]:
+        """Where a failed item ends the batch: only what comes before it, and the item itself."""
+        cursor = driver_cursor(context.transaction.between_calls())
+        cursor.execute("SAVEPOINT ri_chunk")
+        mark = context.journal.mark()
+        outcomes = self._through(prepared, calls, context)
+        count = self._first_stop(prepared, outcomes, failures)
+        context.transaction.between_calls()
+        if count is None:
+            return outcomes
+        if self._went_too_far(prepared, count):
+            cursor.execute("ROLLBACK TO SAVEPOINT ri_chunk")
+            context.journal.forget_attempt(mark)
+            prepared = prepared.first(count)
+            # A new attempt for the calls that used the database: what they wrote is gone with the savepoint.
+            outcomes = self._through(prepared, calls, context)
+            self._first_stop(prepared, outcomes, failures)
+            context.transaction.between_calls()
+        return [*outcomes[:-1], outcomes[-1]._replace(stop=True)]
+
+    def _first_stop(self, prepared: Prepared, outcomes: list[Outcome], failures: Failures) -> int | None:
+        """How many records the batch has had when a failed one ends it; None: it goes on."""
+        if "process_item" in self.hooks:  # its items were asked about one by one
+            return len(outcomes) if outcomes[-1].stop else None
+        return failures.first_stop(prepared.records, prepared.parsed.data, outcomes, prepared.attempts)
+
+    def _went_too_far(self, prepared: Prepared, count: int) -> bool:
+        """Whether something was written for records behind the one that ends the batch."""
+        behind = prepared.records[count:]
+        if "process_item" in self.hooks:
+            return any(record.index in prepared.attempts.wrote for record in behind)
+        return bool(behind)
 
     def _hooked(self, prepared: Prepared, hooks: RecordHooks, attempts: Attempts) -> Chunk:
         """What is valid after transform_item, the schema, and validate_item where no process_item follows it."""
         attempts.refused.clear()
+        attempts.wrote.clear()
         valid = self._validator(hooks.transform(prepared.records, prepared.parsed, attempts))
         return valid if "process_item" in self.hooks else hooks.validate(prepared.records, valid, attempts)
 
@@ -124,29 +165,6 @@ class CompiledProcessor:
                 rows.append(StagedRow(record.index, record.line, values))
                 positions.append(position)
         return Rows(records, judged.data, judged.problems, rows, positions)
-
-    def _write_to_a_stop(
-        self, rows: Rows, context: ImportContext, prepared: Prepared, failures: Failures
-    ) -> list[Outcome]:
-        """Write; where a failed item ends the batch, only what comes before it, and the item itself."""
-        attempts, parsed = prepared.attempts, prepared.parsed.data
-        cursor = driver_cursor(context.transaction.between_calls())
-        cursor.execute("SAVEPOINT ri_chunk")
-        outcomes = self._write(rows, context, attempts)
-        mark = context.journal.mark()
-        count = failures.first_stop(rows.records, parsed, outcomes, attempts)
-        context.transaction.between_calls()
-        if count is None:
-            return outcomes
-        if count < len(outcomes):
-            cursor.execute("ROLLBACK TO SAVEPOINT ri_chunk")
-            context.journal.forget_attempt(mark)
-            rows = rows.first(count)
-            outcomes = self._write(rows, context, attempts)
-            # What on_item_error wrote is gone with the savepoint: a new attempt for it.
-            failures.first_stop(rows.records, parsed[:count], outcomes, attempts)
-            context.transaction.between_calls()
-        return [*outcomes[:-1], outcomes[-1]._replace(stop=True)]
 
     def _write(self, rows: Rows, context: ImportContext, attempts: Attempts) -> list[Outcome]:
         """One outcome per record, in order."""

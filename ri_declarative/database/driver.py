@@ -21,3 +21,11 @@ def in_transaction(connection: Connection) -> bool:
     """Whether the server has a transaction open, whatever SQLAlchemy thinks. A closed connection has none."""
     raw = connection.connection.dbapi_connection
     return raw is not None and not raw.closed and raw.info.transaction_status != TRANSACTION_STATUS_IDLE
+
+
+def descriptor_of(connection: Connection) -> int | None:
+    """The file descriptor that leads to the server; None: the connection is closed."""
+    if connection.closed or connection.invalidated:
+        return None
+    raw = connection.connection.dbapi_connection
+    return None if raw is None or raw.closed else int(raw.fileno())

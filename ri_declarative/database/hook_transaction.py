@@ -40,6 +40,10 @@ class HookMisuse(Exception):
     """A hook did what would break the books; nothing of it has happened. The item fails with this text."""
 
 
+class TransactionStopped(StoppedError):
+    """The chunk's transaction cannot go on, or its hook must not. Ours: what hooks raise never is."""
+
+
 class HookTransaction:
     """One object per run, used by the writer's thread only."""
 
@@ -134,7 +138,10 @@ class HookTransaction:
         if self._connect is None:
             raise HookMisuse("there is no transaction outside of a batch")
         if self._connection is None:
-            self._connection = self._connect()
+            try:
+                self._connection = self._connect()
+            except StoppedError as stopped:
+                raise TransactionStopped(stopped.code, stopped.message, hint=stopped.hint) from stopped
             self._cursor = driver_cursor(self._connection)
             if self._watched is not self._connection:
                 self._watch(self._connection)
@@ -153,7 +160,7 @@ class HookTransaction:
         """What the hook did not put away, which is put away here; None: nothing."""
         assert self._connection is not None
         if self._lost():
-            raise StoppedError("db.world", "the connection to the database was lost while a hook ran")
+            raise TransactionStopped("db.world", "the connection to the database was lost while a hook ran")
         status = self._raw().info.transaction_status
         transaction = self._connection.get_transaction()
         if status == TRANSACTION_STATUS_IDLE or transaction is None or not transaction.is_active:
@@ -230,7 +237,7 @@ def _ends_transaction(statement: str) -> bool:
 
 def ended_by_hook() -> StoppedError:
     """Nothing can be put right any more: the run stops."""
-    return StoppedError(
+    return TransactionStopped(
         "hook-transaction",
         "a hook ended the transaction of its chunk: what it had written is committed without its items",
         hint="take BEGIN, COMMIT and ROLLBACK out of the hook; the items of this chunk are still to do",

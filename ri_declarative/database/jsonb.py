@@ -19,6 +19,7 @@ _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 # PostgreSQL's numeric: up to 131072 digits before and 16383 after the decimal point.
 _MOST_DEPTH, _MOST_TEXT = 20, 10_000
+_MOST_BITS = 13_000  # Python makes no text of an integer beyond 4,300 digits
 _SHORT = reprlib.Repr()  # a text of 200,000 digits is nobody's, and Python refuses to make it
 _MOST_DIGITS, _MOST_FRACTION = 131_072, 16_383
 KEPT_AS_TEXT = {"source_data": "json_text"}
@@ -92,6 +93,8 @@ def loggable(value: Any, *, depth: int = 0) -> Any:
         return {_text_of(key): loggable(member, depth=depth + 1) for key, member in value.items()}
     if depth < _MOST_DEPTH and isinstance(value, list | tuple):
         return [loggable(member, depth=depth + 1) for member in value]
+    if type(value) is int and value.bit_length() > _MOST_BITS:
+        return _text_of(value)
     if type(value) in (int, float, Decimal) and not _has_no_number(value) and not _has_huge_number(value):
         return value
     return _text_of(value)

@@ -16,7 +16,7 @@ import psycopg2
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from ri_declarative.database.driver import driver_cursor, in_transaction
+from ri_declarative.database.driver import descriptor_of, driver_cursor, in_transaction
 from ri_declarative.database.hook_transaction import ended_by_hook
 from ri_declarative.database.items import BatchRows
 from ri_declarative.database.jsonb import printable, printable_json
@@ -132,6 +132,10 @@ class Store:
             with suppress(DBAPIError, psycopg2.Error):
                 self._connection.close()
             self._connection = None
+
+    def descriptor(self) -> int | None:
+        """The file descriptor of the connection; None: there is none."""
+        return None if self._connection is None else descriptor_of(self._connection)
 
     def create_batch(
         self,

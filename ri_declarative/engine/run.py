@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from ri_declarative.database.store import Ownership, Store
 from ri_declarative.engine.limits import Limits
@@ -25,6 +25,7 @@ from ri_declarative.records import BatchStatus, Counts, ItemStatus, Outcome, Pro
 from ri_declarative.sources.source import Source
 
 log = logging.getLogger("ri_declarative")
+T = TypeVar("T")
 
 
 @dataclass
@@ -44,7 +45,9 @@ class Run:
     next_index: int = 0
     begun: float = field(default_factory=time.monotonic)
     _calls: Calls = field(init=False)
-    _hooks_begun: bool = False
+    _hooks_begun: bool = False  # on_batch_complete is still to be called
+    _completing: bool = False  # it has been called
+    _told: str | None = None  # what it raised
 
     def __post_init__(self) -> None:
         self._calls = Calls(self.processor.hooks, self.context)
@@ -57,7 +60,7 @@ class Run:
         with ThreadPoolExecutor(1, "ri-writer") as writer:
             try:
                 self.on_begin()
-                reason = writer.submit(self._begin).result() or self._work(writer)
+                reason = writer.submit(self._again, self._begin).result() or self._work(writer)
                 ended = reason is None
                 if ended and self.limits.exceeded_at_end(self.counts):
                     reason = StopReason.MAX_FAILED
@@ -104,13 +107,17 @@ class Run:
 
     # ── the writer's side ────────────────────────────────────────────────────────────────────
 
-    def _begin(self) -> StopReason | None:
+    def _begin(self, attempt: int) -> StopReason | None:
         """The hooks before the first record, in a transaction of their own."""
         self._hooks_begun = True
         hooks = self.processor.hooks
         if "validate_batch" not in hooks and "on_batch_start" not in hooks:
             return None
-        with self.store.transaction_of(self.owner) as transaction, self.context.within(lambda: transaction.connection):
+        isolate = self.processor.retry.isolates(attempt)
+        with (
+            self.store.transaction_of(self.owner) as transaction,
+            self.context.within(lambda: transaction.connection, attempt=attempt, isolate=isolate),
+        ):
             valid = self._calls.for_batch("validate_batch", self.context)
             if valid is False:
                 return StopReason.HOOK
@@ -123,11 +130,14 @@ class Run:
         return None
 
     def _write(self, chunk: Sequence[Record], prepared: Any) -> StopReason | None:
-        """Write a chunk; passing faults are tried again with backoff and jitter."""
+        return self._again(lambda attempt: self._try(chunk, prepared, attempt))
+
+    def _again(self, step: Callable[[int], T]) -> T:
+        """One transaction, by the number of the attempt; passing faults are tried again with backoff and jitter."""
         retry = self.processor.retry
         for attempt in itertools.count(1):
             try:
-                return self._try(chunk, prepared, attempt)
+                return step(attempt)
             except PassingFault as fault:
                 if retry.is_last(attempt):
                     raise
@@ -159,10 +169,17 @@ class Run:
     # ── the end ──────────────────────────────────────────────────────────────────────────────
 
     def _finish(self, reason: StopReason | None, *, ended: bool, message: str | None = None) -> None:
+        self._again(lambda attempt: self._try_to_finish(attempt, reason, ended=ended, message=message))
+
+    def _try_to_finish(self, attempt: int, reason: StopReason | None, *, ended: bool, message: str | None) -> None:
         """Close the batch, in one transaction with what on_batch_complete does."""
         facts = {"sha256": self.source.sha256} if self.source.sha256 else {}
         status = BatchStatus.COMPLETED if reason is None else BatchStatus.FAILED
-        with self.store.transaction_of(self.owner) as transaction, self.context.within(lambda: transaction.connection):
+        isolate = self.processor.retry.isolates(attempt)
+        with (
+            self.store.transaction_of(self.owner) as transaction,
+            self.context.within(lambda: transaction.connection, attempt=attempt, isolate=isolate),
+        ):
             told = self._complete(success=reason is None)
             transaction.note(self.context.journal.pending(), self.context.unstored_metadata)
             transaction.finish(
@@ -173,19 +190,26 @@ class Run:
     def _complete(self, *, success: bool) -> str | None:
         """Call on_batch_complete; what it raised. The records are committed, whatever it does."""
         if not self._hooks_begun:
-            return None
-        self._hooks_begun = False  # it is called once, also when what it did cannot be committed
+            return self._told
+        self._completing = True
         try:
             self._calls.for_batch("on_batch_complete", self.context, success)
+        except PassingFault:
+            raise
         except StoppedError as error:
+            self._hooks_begun = False  # it is not called again, whatever it has done
             if error.code != "hook.on_batch_complete":
                 raise
             log.error("%s", error.message)
-            return error.message
-        return None
+            self._told = error.message
+        if not self.context.transaction.used:
+            self._hooks_begun = False  # a pure call is not repeated with its transaction
+        return self._told
 
     def _give_up(self, error: BaseException) -> None:
         """Mark the batch as stopped if the database still answers; its lease ends by itself otherwise."""
+        if self._completing:  # what stopped us came after on_batch_complete, or from it
+            self._hooks_begun = False
         # Only our own messages are known to hold no cell.
         message = error.message if isinstance(error, RiError) else type(error).__name__
         try:

@@ -86,18 +86,13 @@ class PipelineDefinition:
         processor = compile_pipeline(connection, self.pipeline, textual=source.textual, hooks=self.hooks)
         header = source.info.header
         if header is not None and checks_header:
-            required = (
-                ()
-                if self.hooks.functions.keys() & {"transform_item", "transform_chunk"}
-                else required_fields(self.pipeline)
-            )
-            messages = processor.check_header(header, required)
+            messages = processor.check_header(header, self._required_headers())
             if messages:
                 raise SourceError("source-header", f"{source.info.name}: " + "; ".join(messages))
         return processor
 
     def _required_headers(self) -> Sequence[str]:
-        """None where a hook may add what the file lacks."""
+        """Empty where a hook may add what the file lacks."""
         return () if any(name in self.hooks for name in TWINS) else required_fields(self.pipeline)
 
 

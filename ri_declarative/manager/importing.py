@@ -58,9 +58,9 @@ class Import:
     def run(self) -> str:
         """Work to the end; the batch's id. Raises before anything is written, or StoppedError later."""
         with ExitStack() as stack:
-            if self.definition.hooks.functions:
-                stack.enter_context(leaks_told())
             store = stack.enter_context(Store(self.engine, self.books_schema))
+            if self.definition.hooks.functions:
+                stack.enter_context(leaks_told(store.descriptor))
             processor = self._processor(store)
             owner = self._own(store, processor)
             # A limit guards a first import against a wrong file; records that failed once may fail again.

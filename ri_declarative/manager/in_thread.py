@@ -20,7 +20,11 @@ async def in_thread(call: Callable[..., T], *arguments: Any, **named: Any) -> T:
 
 
 async def run_in_thread(
-    call: Callable[..., T], *arguments: Any, on_progress: Callable[[Any], None] | None, **named: Any
+    call: Callable[..., T],
+    *arguments: Any,
+    on_progress: Callable[[Any], None] | None,
+    should_stop: Callable[[], bool] | None = None,
+    **named: Any,
 ) -> T:
     """As `in_thread` for a run: cancelling stops it after its chunk; `on_progress` is called in the loop's thread."""
     loop, stop = asyncio.get_running_loop(), threading.Event()
@@ -29,7 +33,10 @@ async def run_in_thread(
     def progress(now: Any) -> None:
         loop.call_soon_threadsafe(told, now)
 
-    running = asyncio.to_thread(call, *arguments, on_progress=progress, should_stop=stop.is_set, **named)
+    def told_to_stop() -> bool:
+        return stop.is_set() or (should_stop is not None and should_stop())
+
+    running = asyncio.to_thread(call, *arguments, on_progress=progress, should_stop=told_to_stop, **named)
     return await _ended(asyncio.ensure_future(running), stop.set)
 
 

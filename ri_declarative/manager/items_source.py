@@ -28,11 +28,11 @@ class ItemsSource:
         facts = batch.source_info
         header = facts.get("header")
         self.info = SourceInfo(
-            name=facts.get("name", batch.batch_type),
+            name=str(facts.get("name") or batch.batch_type),
             path=facts.get("path"),
-            format=facts.get("format", "items"),
-            encoding=facts.get("encoding", "utf-8"),
-            header=tuple(header) if header else None,
+            format=str(facts.get("format") or "items"),
+            encoding=str(facts.get("encoding") or "utf-8"),
+            header=tuple(map(str, header)) if isinstance(header, list) else None,
             delimiter=facts.get("delimiter"),
         )
         self.textual = is_textual(self.info.format)
@@ -85,9 +85,9 @@ class PendingSource:
     def __init__(self, batch: BatchSummary, items: Iterable[Item]) -> None:
         facts = batch.source_info
         self.info = SourceInfo(
-            name=str(facts.get("name", batch.batch_type)),
+            name=str(facts.get("name") or batch.batch_type),
             path=None,
-            format=str(facts.get("format", "items")),
+            format=str(facts.get("format") or "items"),
             encoding="utf-8",
             records=batch.total_items,
         )

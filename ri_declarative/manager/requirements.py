@@ -35,7 +35,8 @@ def refuse_unless_pending(batch: BatchSummary) -> None:
             f"batch {batch.batch_id} reads {batch.source_info.get('name')}: its records are not stored before",
             hint="run_pipeline imports the file again",
         )
-    if not batch.pending_items and (batch.total_items or batch.status is not BatchStatus.PENDING):
+    # One in processing has lost its runner, perhaps after its last record: it still must be brought to its end.
+    if not batch.pending_items and batch.status not in (BatchStatus.PENDING, BatchStatus.PROCESSING):
         raise UsageError(
             "nothing-pending",
             f"batch {batch.batch_id} is {batch.status}: none of its {batch.total_items} items is pending",

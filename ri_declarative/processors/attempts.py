@@ -17,4 +17,5 @@ class Attempts:
     """Of one chunk."""
 
     results: dict[tuple[str, int], Any] = field(default_factory=dict)  # (hook, record's index) → of a pure call
+    wrote: set[int] = field(default_factory=set)  # records whose hooks used the transaction, in this attempt
     refused: dict[int, Refused] = field(default_factory=dict)  # by the record's index, of this attempt

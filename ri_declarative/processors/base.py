@@ -84,7 +84,9 @@ def hooks_of_class(cls: type[BaseProcessor]) -> Hooks:
     file = inspect.getsourcefile(cls)
     try:
         processor = cls()
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # it may call sys.exit
         where = place_of(error, file) or cls.__module__
         message = f"{cls.__module__}.{cls.__qualname__} cannot be made: {cause_of(error)} ({where})"
         raise UsageError("processor-class", message, hint="a processor is made without arguments") from error

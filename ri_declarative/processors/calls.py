@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from ri_declarative.database.hook_transaction import HookMisuse
+from ri_declarative.database.hook_transaction import HookMisuse, TransactionStopped
 from ri_declarative.errors import StoppedError
 from ri_declarative.processors.blame import cause_of, place_of, shown, traceback_of
 from ri_declarative.processors.context import ImportContext
@@ -89,7 +89,7 @@ class Calls:
     def _refused(self, error: BaseException) -> Refused:
         """Undo what the call wrote, and say why it failed."""
         transaction = self._context.transaction
-        if isinstance(error, StoppedError):  # a passing fault, a lost connection: the engine decides
+        if isinstance(error, TransactionStopped):  # a lost or an ended transaction: the engine decides
             raise error
         problem = transaction.judged(error, place=f"hook {self.running} ({self._place(error)})")
         transaction.undo()

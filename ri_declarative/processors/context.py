@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Executable
 from ri_declarative.database.hook_queries import Parameters, first_of, rows_of, run_many
 from ri_declarative.database.hook_transaction import HookTransaction
 from ri_declarative.database.jsonb import refuse_unstorable
-from ri_declarative.processors.item import ImportItem
+from ri_declarative.processors.item import ImportItem, thawed
 from ri_declarative.processors.journal import Journal
 
 
@@ -98,7 +98,7 @@ class ImportContext:
         """Remember any object for the time of the run; what JSON can hold is stored with the batch, too."""
         self._metadata[key] = value
         if _is_storable(value):
-            self._unstored[key] = value
+            self._unstored[key] = thawed(value)
 
     def get_metadata(self, key: str, default: Any = None) -> Any:
         """What was set in this run, or stored with the batch or with the one it reprocesses."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ri_declarative.processors.attempts import Attempts
-from ri_declarative.processors.calls import Calls, Refused
+from ri_declarative.processors.calls import Calls
 from ri_declarative.processors.context import ImportContext
 from ri_declarative.processors.item import ImportItem, ItemError, thawed
 from ri_declarative.records import ItemStatus, Outcome, Record
@@ -58,7 +58,7 @@ class Failures:
             function = self._function
             item = ImportItem(record, data, self._context.batch.id)
             answer = self._calls.for_item(_HOOK, lambda i, c: function(i, error, c), item)
-            if type(answer) is Refused or self._context.transaction.used:
+            if self._context.transaction.used:
                 return answer is not False
             attempts.results[key] = answer
         return attempts.results[key] is not False

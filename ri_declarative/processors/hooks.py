@@ -66,7 +66,7 @@ def _run(execute: Callable[[ModuleType], None], module: ModuleType, path: Path) 
     try:
         execute(module)
     except BaseException as error:
-        del sys.modules[module.__name__]
+        sys.modules.pop(module.__name__, None)
         if isinstance(error, KeyboardInterrupt):
             raise
         where = place_of(error, str(path)) or path.name

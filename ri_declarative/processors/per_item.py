@@ -25,14 +25,12 @@ _RESERVED = ("target_table", "target_id", "processed_data", "action")
 class PerItem:
     """Satisfies `Processor` with a hand-written class's hooks; made for one run."""
 
-    def __init__(
-        self, batch_type: str, hooks: Hooks, *, chunk_size: int, retry: Retry, target: str | None = None
-    ) -> None:
+    def __init__(self, batch_type: str, hooks: Hooks, *, chunk_size: int, retry: Retry) -> None:
         self.batch_type = batch_type
         self.hooks = hooks
         self.chunk_size = chunk_size
         self.retry = retry
-        self.target = target
+        self.target: str | None = None  # process_item says where each went
 
     def prepare(self, chunk: Sequence[Record]) -> ItemChunk:
         """The chunk: its records are taken as they were read."""
@@ -152,4 +150,4 @@ def _storable(name: str, value: Any) -> Any:
         refuse_unstorable(value)
     except (TypeError, ValueError, RecursionError) as error:
         raise WrongReturn(f"process_item returned {name} that JSON cannot hold: {error}") from error
-    return value
+    return thawed(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ri_declarative.errors import StoppedError
+from ri_declarative.database.hook_transaction import TransactionStopped
 from ri_declarative.processors.attempts import Attempts
 from ri_declarative.processors.calls import Calls, Refused, WrongReturn, reasons
 from ri_declarative.processors.context import ImportContext
@@ -57,7 +57,9 @@ class RecordHooks:
                 result = attempts.results.get(key, _MISSING)
                 if result is _MISSING:
                     result = call(hook, work, ImportItem(record, thawed(parsed), batch_id))
-                    if not used.used:
+                    if used.used:
+                        attempts.wrote.add(record.index)
+                    else:
                         attempts.results[key] = result
                 if type(result) is Refused:
                     attempts.refused[record.index] = result
@@ -68,27 +70,44 @@ class RecordHooks:
 
     def _transform_chunk(self, records: Sequence[Record], chunk: Chunk, attempts: Attempts) -> Chunk:
         """All records at once; when that raises, each alone, so that only the bad ones fail."""
+        hook = "transform_chunk"
         places = [position for position, parsed in enumerate(chunk.data) if parsed is not None]
-        results = attempts.results.get(("transform_chunk", records[0].index), _MISSING)
-        if results is _MISSING:
-            results = self._call_chunk(records, chunk, places)
-            if type(results) is Refused:
-                self._context.warning("transform_chunk raised: it is called again for each record alone")
-                results = [self._alone(records, chunk, place) for place in places]
-            if not self._context.transaction.used:
-                attempts.results["transform_chunk", records[0].index] = results
+        results = {place: attempts.results.get((hook, records[place].index), _MISSING) for place in places}
+        missing = [place for place in places if results[place] is _MISSING]
+        results |= self._made(records, chunk, missing, attempts)
         data = list(chunk.data)
         problems: dict[int, tuple[Problem, ...]] = {}
-        for place, result in zip(places, results, strict=True):
+        for place, result in results.items():
             if type(result) is Refused:
                 attempts.refused[records[place].index] = result
                 problems[place] = result.problems
             data[place] = None if type(result) is Refused else result
         return Chunk(data, chunk.problems | problems)
 
-    def _alone(self, records: Sequence[Record], chunk: Chunk, place: int) -> Any:
-        result = self._call_chunk(records, chunk, [place])
-        return result if type(result) is Refused else result[0]
+    def _made(
+        self, records: Sequence[Record], chunk: Chunk, places: Sequence[int], attempts: Attempts
+    ) -> dict[int, Any]:
+        """Results by place; those of pure calls are kept for another attempt."""
+        together = self._call_chunk(records, chunk, places)
+        if type(together) is not Refused:
+            made = dict(zip(places, together, strict=True))
+            self._keep(made, records, attempts)
+            return made
+        self._context.warning("transform_chunk raised: it is called again for each record alone")
+        alone: dict[int, Any] = {}
+        for place in places:
+            result = self._call_chunk(records, chunk, [place])
+            alone[place] = result if type(result) is Refused else result[0]
+            self._keep({place: alone[place]}, records, attempts)
+        return alone
+
+    def _keep(self, made: Mapping[int, Any], records: Sequence[Record], attempts: Attempts) -> None:
+        """What the last call has made."""
+        for place, result in made.items():
+            if self._context.transaction.used:
+                attempts.wrote.add(records[place].index)
+            else:
+                attempts.results["transform_chunk", records[place].index] = result
 
     def _call_chunk(self, records: Sequence[Record], chunk: Chunk, places: Sequence[int]) -> Any:
         """One result per place, each a dict or Refused; Refused when the hook raised."""
@@ -102,7 +121,9 @@ class RecordHooks:
             results = list(function(items, context))
             if len(results) != len(items):
                 text = f"transform_chunk gave {len(results)} results for {len(items)} items"
-                raise StoppedError("hook.transform_chunk", text, hint="return one result per item, in their order")
+                raise TransactionStopped(
+                    "hook.transform_chunk", text, hint="return one result per item, in their order"
+                )
             return [self._one_of_chunk(result) for result in results]
 
         return self._calls.for_item("transform_chunk", work, items[0]) if items else []

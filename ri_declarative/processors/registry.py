@@ -14,6 +14,7 @@ from typing import NamedTuple
 from ri_declarative.errors import UsageError
 from ri_declarative.processors.base import BaseProcessor, batch_type_of, retry_of
 from ri_declarative.processors.blame import cause_of
+from ri_declarative.spec.hook_names import TWINS
 from ri_declarative.spec.project import PIPELINES_FOLDER, STEM, load_project, pipeline_names
 from ri_declarative.words import did_you_mean
 
@@ -47,6 +48,8 @@ class ProcessorRegistry:
             )
         if not isinstance(cls.chunk_size, int) or isinstance(cls.chunk_size, bool) or cls.chunk_size < 1:
             raise UsageError("processor-class", f"{place}: chunk_size is {cls.chunk_size!r}, expected 1 or more")
+        if unknown := [name for name in TWINS if callable(getattr(cls, name, None))]:
+            raise UsageError("processor-class", f"{place}: {unknown[0]} is a pipeline's hook; do it in process_item")
         try:
             retry_of(cls)
         except ValueError as error:
