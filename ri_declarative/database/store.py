@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from ri_declarative.database.driver import descriptor_of, driver_cursor, in_transaction
 from ri_declarative.database.hook_transaction import ended_by_hook
 from ri_declarative.database.items import BatchRows
-from ri_declarative.database.jsonb import printable, printable_json
+from ri_declarative.database.jsonb import printable, printable_json, refuse_unstorable
 from ri_declarative.database.queries import queries
 from ri_declarative.database.sqlstate import stopped_by
 from ri_declarative.errors import LostOwnership, RiError, StoppedError, UsageError
@@ -177,6 +177,7 @@ class Store:
         parameters = {"id": batch_id, "batch_type": batch_type}
         for name, value in (("source_info", source_info), ("metadata", metadata)):
             try:
+                refuse_unstorable(value)
                 parameters[name] = printable_json(value)
             except (TypeError, ValueError, RecursionError) as error:
                 raise UsageError("item-type", f"{name} holds what JSON cannot: {error}") from error

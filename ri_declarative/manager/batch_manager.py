@@ -27,6 +27,7 @@ from ri_declarative.manager.items_source import ItemsSource, PendingSource, by_i
 from ri_declarative.manager.place import find_place
 from ri_declarative.manager.requirements import check_requirements, refuse_running, refuse_unless_pending
 from ri_declarative.manager.targets import Targets
+from ri_declarative.processors.context import DISMISSED
 from ri_declarative.processors.registry import ProcessorRegistry
 from ri_declarative.records import BatchStatistics, BatchSummary, Item, ItemStatus, Progress
 from ri_declarative.sources.open import open_source
@@ -120,6 +121,8 @@ class BatchManager:
         Raises UsageError, and stores nothing, for an unknown batch type or an item that JSON cannot hold.
         """
         self._definitions.refuse_unknown(batch_type)
+        if DISMISSED in (metadata or {}):
+            raise UsageError("item-type", f'metadata: "{DISMISSED}" is ri\'s own mark; choose another key')
         with Store(self._engine, self._books_schema) as store:
             with store.transaction() as connection:
                 check_readiness(connection, self._books_schema)

@@ -15,6 +15,8 @@ from ri_declarative.database.jsonb import refuse_unstorable
 from ri_declarative.processors.item import ImportItem, thawed
 from ri_declarative.processors.journal import Journal
 
+DISMISSED = "dismissed"  # in a batch's metadata: it needs no attention
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -96,6 +98,8 @@ class ImportContext:
 
     def set_metadata(self, key: str, value: Any) -> None:
         """Remember any object for the time of the run; what JSON can hold is stored with the batch, too."""
+        if key == DISMISSED:
+            raise ValueError(f'"{DISMISSED}" is ri\'s own mark; choose another key')
         self._metadata[key] = value
         if _is_storable(value):
             self._unstored[key] = thawed(value)

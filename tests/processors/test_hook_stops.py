@@ -138,3 +138,17 @@ def test_a_class_with_a_pipelines_hook_is_refused(bench: Workbench) -> None:
 
     with bench.manager() as manager, pytest.raises(UsageError, match="transform_item is a pipeline's hook"):
         manager.registry.register("odd", OddProcessor)
+
+
+def test_the_mark_of_a_dismissed_batch_is_nobody_elses(bench: Workbench) -> None:
+    class MarksProcessor(KeepProcessor):
+        def process_item(self, item: ImportItem, ctx: ImportContext) -> None:
+            ctx.set_metadata("dismissed", True)
+
+    with bench.manager() as manager:
+        batch = manager.process_batch(kept(manager, MarksProcessor))
+        assert (batch.failed_items, batch.metadata) == (2, {})
+        with pytest.raises(UsageError, match="ri's own mark"):
+            manager.create_batch("keep", [], metadata={"dismissed": {}})
+        with pytest.raises(UsageError, match="source_info holds what JSON cannot"):
+            manager.create_batch("keep", [], {"rate": float("nan")})

@@ -36,7 +36,13 @@ def temporary_project() -> Iterator[Path]:
         yield folder
     finally:
         stop_for_good(folder)
-        shutil.rmtree(folder)
+        # A watcher that ends just now may still write its lock.
+        assert eventually(lambda: _removed(folder))
+
+
+def _removed(folder: Path) -> bool:
+    shutil.rmtree(folder, ignore_errors=True)
+    return not folder.exists()
 
 
 @contextlib.contextmanager
