@@ -121,7 +121,7 @@ class Run:
             valid = self._calls.for_batch("validate_batch", self.context)
             if valid is False:
                 return StopReason.HOOK
-            if valid not in (True, None) or (valid is None and "validate_batch" in hooks):
+            if valid is not True and "validate_batch" in hooks:
                 answer = type(valid).__name__
                 raise StoppedError("hook.validate_batch", f"validate_batch returned {answer}, expected True or False")
             self._calls.for_batch("on_batch_start", self.context)

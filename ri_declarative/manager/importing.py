@@ -18,7 +18,7 @@ from ri_declarative.engine.limits import Limits
 from ri_declarative.engine.run import Run
 from ri_declarative.errors import UsageError
 from ri_declarative.manager.definitions import Definition
-from ri_declarative.processors.context import Batch, ImportContext
+from ri_declarative.processors.context import DISMISSED, Batch, ImportContext
 from ri_declarative.processors.listeners import forgiving
 from ri_declarative.processors.protocol import Processor
 from ri_declarative.records import BatchSummary, Progress
@@ -143,4 +143,4 @@ class Import:
 
 def inherited(metadata: Mapping[str, Any]) -> dict[str, Any]:
     """What a batch that reprocesses another one takes over: what callers and hooks have stored, not our marks."""
-    return {key: value for key, value in metadata.items() if key != "dismissed"}
+    return {key: value for key, value in metadata.items() if key != DISMISSED}

@@ -110,8 +110,8 @@ class Calls:
         return place_of(error, file) or (f"{self.running} in {shown(file)}" if file else self.running)
 
 
-def reasons(hook: str, entries: Iterable[LogEntry], place: str) -> tuple[Problem, ...]:
+def reasons(entries: Iterable[LogEntry]) -> tuple[Problem, ...]:
     """The problems of an item that `validate_item` refused: the warnings that it logged."""
     warnings = [entry.message for entry in entries if entry.level == "warning"]
-    said = warnings or [f"{place} returned False and logged no warning that says why"]
-    return tuple(Problem(f"hook.{hook}", None, message) for message in said)
+    said = warnings or ["validate_item returned False and logged no warning that says why"]
+    return tuple(Problem("hook.validate_item", None, message) for message in said)

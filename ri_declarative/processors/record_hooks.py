@@ -147,7 +147,7 @@ def validation(function: Callable[..., Any], context: ImportContext) -> Work:
         if result is True:
             return True
         if result is False:
-            return Refused(reasons("validate_item", journal.since(mark), "validate_item"))
+            return Refused(reasons(journal.since(mark)))
         raise WrongReturn(f"validate_item returned {type(result).__name__}, expected True or False")
 
     return work
