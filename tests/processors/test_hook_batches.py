@@ -67,7 +67,7 @@ def test_a_refused_batch_of_stored_items_can_be_processed_later(bench: HookBench
 
 
 @KINDS
-@pytest.mark.parametrize("answer", ["None or None", "'yes'", "0", "[]"])
+@pytest.mark.parametrize("answer", ["None or None", "'yes'", "0", "1", "[]"])
 def test_an_answer_of_validate_batch_that_is_no_bool_lets_nothing_begin(
     bench: HookBench, kind: str, answer: str
 ) -> None:
