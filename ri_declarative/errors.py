@@ -7,6 +7,7 @@
     ├── DatabaseError            2   before the first write: unreachable, not migrated, missing privilege
     └── StoppedError             3   the world stopped a run that had begun; it can be resumed
         ├── PassingFault         3   deadlock, serialization, timeout: the chunk may be tried again
+        ├── ConnectionLost       3   the connection to the database is gone; what was sent last may be committed
         ├── SourceFault          3   the source broke off or changed while it was read
         └── LostOwnership        3   another runner owns the batch now
 Imports nothing of ours.
@@ -55,6 +56,10 @@ class StoppedError(RiError):
 
 class PassingFault(StoppedError):
     """A fault that may pass when the chunk is tried again. The transaction is rolled back."""
+
+
+class ConnectionLost(StoppedError):
+    """The connection to the database is gone. What was being committed may or may not be: read it back first."""
 
 
 class SourceFault(StoppedError):

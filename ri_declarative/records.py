@@ -42,6 +42,8 @@ class StopReason(StrEnum):
     SOURCE = "source"
     HOOK = "hook"
     ERROR = "error"
+    LOST = "lost"  # the runner died: its lease ended
+    ABANDONED = "abandoned"  # nobody will finish it
 
 
 class Action(StrEnum):
@@ -152,6 +154,12 @@ class BatchSummary(NamedTuple):
     error_message: str | None
     problems: tuple[ProblemGroup, ...] = ()  # biggest first
     metadata: Mapping[str, Any] = {}  # what callers and hooks have stored with the batch; never mutated
+
+    @property
+    def counts(self) -> Counts:
+        """How many of its records reached which end."""
+        ends = (self.completed_items, self.failed_items, self.skipped_items)
+        return Counts(*ends, self.inserted_items, self.updated_items, self.unchanged_items)
 
 
 class Item(NamedTuple):

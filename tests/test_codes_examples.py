@@ -6,7 +6,8 @@ import random
 import string
 from collections.abc import Callable
 from decimal import Decimal
-from io import BytesIO
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any, NamedTuple
 
 import jsonschema_rs
@@ -45,8 +46,10 @@ def json_line(text: bytes) -> Problem:
 
 
 def _first_problem(content: bytes, *, format: str) -> Problem:  # noqa: A002
-    with open_source("-", format=format, stdin=BytesIO(content)) as source:
-        return next(iter(source)).problems[0]
+    with NamedTemporaryFile() as file:
+        Path(file.name).write_bytes(content)
+        with open_source(file.name, format=format) as source:
+            return next(iter(source)).problems[0]
 
 
 def keys(source_data: Any) -> Problem:

@@ -11,8 +11,8 @@ from ri_declarative.words import did_you_mean
 
 # In the order of a day's work; each is a module here.
 COMMANDS = (
-    *("init", "list", "check", "explain", "run", "reprocess", "status", "errors"),
-    *("db", "doctor", "schema", "completion"),
+    *("init", "list", "check", "explain", "run", "resume", "reprocess", "status", "errors"),
+    *("rescue", "abandon", "db", "doctor", "schema", "completion"),
 )
 
 EPILOG = """\b
@@ -20,6 +20,7 @@ Examples:
   ri check                                  what is wrong with the pipelines, before a run
   ri run customer_data customers.csv        import a file
   ri errors last                            what failed, and why
+  ri resume                                 finish what was interrupted
   ri errors last --csv fix.csv              the failed records, to be repaired
   ri reprocess last --from fix.csv          take the repaired records in
 

@@ -9,6 +9,7 @@ import click
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+GIVE_UP_AFTER_S = 60.0  # a copy of the engine's, which is heavy to import
 VERBOSE = "ri_declarative.verbose"  # key in click's ctx.meta
 
 
@@ -18,6 +19,8 @@ class Manner(NamedTuple):
     as_json: bool
     quiet: bool
     named_database: bool  # --database was given: the commands to type next need it, too
+    wait: bool = False  # for another run of the same work
+    give_up_after_s: float = GIVE_UP_AFTER_S
 
 
 def _remember_verbose(ctx: click.Context, param: click.Parameter, value: bool) -> None:
@@ -48,6 +51,25 @@ def database(function: Function) -> Function:
         metavar="DSN",
         help='Database to use: a DSN, the name of a service, or "embedded". Default: RI_DATABASE_URL, '
         "DATABASE_URL, ri.yaml, PGHOST or PGSERVICE, else the embedded PostgreSQL.",
+    )(function)
+
+
+def wait(function: Function) -> Function:
+    """`--wait`."""
+    return click.option("--wait", is_flag=True, help="Wait for another run of the same work, instead of exit code 3.")(
+        function
+    )
+
+
+def give_up_after(function: Function) -> Function:
+    """`--give-up-after`."""
+    return click.option(
+        "--give-up-after",
+        metavar="SECONDS",
+        type=click.FloatRange(min=0),
+        default=GIVE_UP_AFTER_S,
+        show_default=True,
+        help="How long to try to reach a database that has gone away.",
     )(function)
 
 

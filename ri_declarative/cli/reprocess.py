@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ri_declarative.cli import completing, exits, options, output, prints, progress, shapes, texts
+from ri_declarative.cli import completing, exits, failures, options, output, prints, shapes, texts
 from ri_declarative.cli.options import Manner
-from ri_declarative.cli.run import finished, naming_the_batch
+from ri_declarative.cli.run import finished, stopped_code, watched
 from ri_declarative.cli.session import opened
 from ri_declarative.cli.signals import StopFlag
+from ri_declarative.errors import StoppedError
 
 if TYPE_CHECKING:
     from ri_declarative.manager import BatchManager
@@ -33,36 +34,36 @@ Examples:
     type=click.Path(exists=True, dir_okay=False),
     help="Corrected records: a file that `ri errors BATCH --csv` wrote.",
 )
+@options.give_up_after
 @options.database
 @options.json
 @options.quiet
 @options.diagnostics
 def command(
-    batch: str, all_items: bool, corrections: str | None, database: str | None, as_json: bool, quiet: bool
+    batch: str,
+    all_items: bool,
+    corrections: str | None,
+    give_up_after: float,
+    database: str | None,
+    as_json: bool,
+    quiet: bool,
 ) -> int:
     """Take the failed records of BATCH again, in a new batch that is linked to it.
 
     BATCH is an id, an unambiguous beginning of one, or `last`. The original file is not needed.
-    Records that were repaired or dismissed since are left alone.
+    Records that were repaired or dismissed since are left alone. A reprocessing of BATCH that was
+    interrupted is gone on with.
     """
-    manner = Manner(as_json, quiet, database is not None)
+    manner = Manner(as_json, quiet, database is not None, give_up_after_s=give_up_after)
     with opened(database) as manager:
         parent_id = manager.resolve_batch(batch)
         _tell_of_changed_pipeline(manager, parent_id)
-        with (
-            StopFlag() as stop,
-            progress.shown(batch, quiet=quiet) as on_progress,
-            naming_the_batch() as on_batch,
-            prints.to_stderr(),
-        ):
-            new_id = manager.reprocess_batch(
-                parent_id,
-                not all_items,
-                corrections=corrections,
-                on_progress=on_progress,
-                should_stop=stop,
-                on_batch=on_batch,
-            )
+        with StopFlag() as stop:
+            try:
+                with watched(batch, stop, manner) as watchers:
+                    new_id = manager.reprocess_batch(parent_id, not all_items, corrections=corrections, **watchers)
+            except StoppedError as error:
+                return stopped_code(failures.report(error, as_json=as_json), stop)
         if new_id is None:
             return _nothing(manager, parent_id, manner)
         summary = manager.get_batch_summary(new_id)

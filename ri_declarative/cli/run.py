@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from enum import IntEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -27,10 +27,11 @@ Examples:
   ri run customer_data monday.csv tuesday.csv      two batches
   zcat customers.csv.gz | ri run customer_data -
   ri run customer_data customers.csv --json | jq .failed
+  ri run customer_data customers.csv --new-batch   not what an interrupted run has left
   ri run --all inbox                               each file with the pipeline that it matches"""
 
 # Of errors that are not the pipeline's: every other one would meet them, too.
-_OF_ALL = frozenset({"db.world", "duplicate-batch-type", "processor-class", "processor-import"})
+_OF_ALL = frozenset({"db.connection", "db.world", "duplicate-batch-type", "processor-class", "processor-import"})
 _OF_ONE = frozenset({"db.passing", "db.pipeline"})  # told as a DatabaseError when nothing had begun yet
 
 
@@ -44,6 +45,9 @@ _OF_ONE = frozenset({"db.passing", "db.pipeline"})  # told as a DatabaseError wh
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Import each file of DIR with the pipeline whose source.match it fits, in the order that `requires` asks for.",
 )
+@click.option("--new-batch", is_flag=True, help="Begin anew, though a run of the same content was interrupted.")
+@options.wait
+@options.give_up_after
 @options.database
 @options.json
 @options.quiet
@@ -52,6 +56,9 @@ def command(
     pipeline: str | None,
     files: tuple[str, ...],
     folder: Path | None,
+    new_batch: bool,
+    wait: bool,
+    give_up_after: float,
     database: str | None,
     as_json: bool,
     quiet: bool,
@@ -61,18 +68,21 @@ def command(
     `-` is stdin. Several files are several batches, imported in the order given; a file that
     cannot be read does not keep the next one from being imported. The exit code is the worst.
 
+    An interrupted run of the same content is gone on with where it stopped. While another run works on
+    it, this one exits with 3, or waits with --wait.
+
     With --all, folders in DIR and hidden files are passed over, and files that no pipeline takes are named.
     A pipeline that requires one whose import did not complete is refused; the others go on.
     """
-    manner = Manner(as_json, quiet, database is not None)
+    manner = Manner(as_json, quiet, database is not None, wait, give_up_after)
     if folder is not None:
         _refuse_words(pipeline)
         plan = _planned(folder)
         with opened(database) as manager, StopFlag() as stop:
-            return _import_folder(manager, plan, stop, manner)
+            return _import_folder(manager, plan, stop, manner, new_batch=new_batch)
     name = _checked(pipeline, files)
     with opened(database) as manager, StopFlag() as stop:
-        return import_files(manager, name, files, stop, manner).exit_code
+        return import_files(manager, name, files, stop, manner, new_batch=new_batch).exit_code
 
 
 def _refuse_words(pipeline: str | None) -> None:
@@ -113,7 +123,13 @@ class Fate(NamedTuple):
 
 
 def import_files(
-    manager: BatchManager, pipeline: str, files: Sequence[str | Path], stop: StopFlag, manner: Manner
+    manager: BatchManager,
+    pipeline: str,
+    files: Sequence[str | Path],
+    stop: StopFlag,
+    manner: Manner,
+    *,
+    new_batch: bool = False,
 ) -> Fate:
     """Import the files in order, as far as that makes sense; each is told of when it is done."""
     fate = Fate()
@@ -121,7 +137,7 @@ def import_files(
         if fate.ends is not Ends.FILE or stop():
             _left(files[number:])
             return fate.then(Fate(stop.exit_code or 0, False, Ends.COMMAND if stop() else fate.ends))
-        fate = fate.then(_import_one(manager, pipeline, str(file), stop, manner))
+        fate = fate.then(_import_one(manager, pipeline, str(file), stop, manner, new_batch=new_batch))
     return fate
 
 
@@ -129,13 +145,16 @@ def _left(files: Sequence[str | Path]) -> None:
     output.note(f"not imported: {', '.join(output.printable(str(file)) for file in files)}")
 
 
-def _import_one(manager: BatchManager, pipeline: str, file: str, stop: StopFlag, manner: Manner) -> Fate:
+def _import_one(
+    manager: BatchManager, pipeline: str, file: str, stop: StopFlag, manner: Manner, *, new_batch: bool
+) -> Fate:
     try:
-        summary = _run(manager, pipeline, file, stop, quiet=manner.quiet)
+        with watched(file, stop, manner) as watchers:
+            summary = manager.run_pipeline(pipeline, file, new_batch=new_batch, wait=manner.wait, **watchers)
     except SourceError as error:
         return Fate(failures.report(error, as_json=manner.as_json), False)
     except RiError as error:
-        code = failures.report(error, as_json=manner.as_json)
+        code = stopped_code(failures.report(error, as_json=manner.as_json), stop)
         return Fate(code, False, Ends.COMMAND if _is_of_all(error) else Ends.PIPELINE)
     finished(summary, manager.database_label, manner)
     ends = Ends.COMMAND if exits.ends_the_command(summary) else Ends.FILE
@@ -144,15 +163,6 @@ def _import_one(manager: BatchManager, pipeline: str, file: str, stop: StopFlag,
 
 def _is_of_all(error: RiError) -> bool:
     return error.code in _OF_ALL or (isinstance(error, DatabaseError) and error.code not in _OF_ONE)
-
-
-def _run(manager: BatchManager, pipeline: str, file: str, stop: StopFlag, *, quiet: bool) -> BatchSummary:
-    with (
-        progress.shown(file, quiet=quiet) as on_progress,
-        naming_the_batch() as on_batch,
-        prints.to_stderr(),
-    ):
-        return manager.run_pipeline(pipeline, file, on_progress=on_progress, should_stop=stop, on_batch=on_batch)
 
 
 # ── a folder ─────────────────────────────────────────────────────────────────────────────────
@@ -168,7 +178,7 @@ def _planned(folder: Path) -> FolderPlan:
     return plan
 
 
-def _import_folder(manager: BatchManager, plan: FolderPlan, stop: StopFlag, manner: Manner) -> int:
+def _import_folder(manager: BatchManager, plan: FolderPlan, stop: StopFlag, manner: Manner, *, new_batch: bool) -> int:
     fate = Fate()
     incomplete: set[str] = set()
     for pipeline, requires, files in plan.matched:
@@ -179,7 +189,7 @@ def _import_folder(manager: BatchManager, plan: FolderPlan, stop: StopFlag, mann
         if missing is not None:
             one = _refused(pipeline, missing, files, manner)
         else:
-            one = import_files(manager, pipeline, files, stop, manner)
+            one = import_files(manager, pipeline, files, stop, manner, new_batch=new_batch)
         if not one.completed:
             incomplete.add(pipeline)
         fate = fate.then(one)
@@ -195,19 +205,31 @@ def _refused(pipeline: str, missing: str, files: Sequence[Path], manner: Manner)
     return Fate(code, False, Ends.PIPELINE)
 
 
-# ── also of `ri reprocess` ───────────────────────────────────────────────────────────────────
+# ── also of `ri resume` and `ri reprocess` ───────────────────────────────────────────────────
 
 
 @contextlib.contextmanager
-def naming_the_batch() -> Iterator[Callable[[str], None]]:
-    """A listener for `on_batch`; when the run breaks off, a note says which batch holds what is done."""
+def watched(name: str, stop: StopFlag, manner: Manner) -> Iterator[dict[str, Any]]:
+    """How a run is watched, as words for the manager's verbs; when it breaks off, a note says what stays."""
     batch_ids: list[str] = []
     try:
-        yield batch_ids.append
+        with progress.shown(name, quiet=manner.quiet) as on_progress, prints.to_stderr():
+            yield {
+                "on_progress": on_progress,
+                "should_stop": stop,
+                "on_batch": batch_ids.append,
+                "give_up_after_s": manner.give_up_after_s,
+            }
     except (StoppedError, KeyboardInterrupt):
         for batch_id in batch_ids:
-            output.note(f"batch {texts.short(batch_id)} keeps what was committed: ri status {texts.short(batch_id)}")
+            short = texts.short(batch_id)
+            output.note(f"batch {short} keeps what was committed; to finish it: ri resume {short}")
         raise
+
+
+def stopped_code(exit_code: int, stop: StopFlag) -> int:
+    """The exit code of an error; a signal that came before says more."""
+    return stop.exit_code if exit_code == exits.STOPPED_BY_WORLD and stop.exit_code else exit_code
 
 
 def finished(summary: BatchSummary, database: str, manner: Manner) -> None:

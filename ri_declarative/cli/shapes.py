@@ -54,6 +54,17 @@ def batches(summaries: Iterable[BatchSummary], database: str) -> dict[str, Any]:
     return {"schema": "ri.batches/1", "database": database, "batches": listed}
 
 
+def rescued(summaries: Iterable[BatchSummary], database: str) -> dict[str, Any]:
+    """`ri.rescue/1`: the batches that were found without a runner."""
+    listed = [{**_batch(s, database), **_times(s)} for s in summaries]
+    return {"schema": "ri.rescue/1", "database": database, "batches": listed}
+
+
+def abandoned(summary: BatchSummary, database: str) -> dict[str, Any]:
+    """`ri.abandon/1`: a batch that was given up."""
+    return {"schema": "ri.abandon/1", **_batch(summary, database), **_times(summary)}
+
+
 def statistics(found: BatchStatistics, database: str) -> dict[str, Any]:
     """`ri.status.stats/1`: how batches are doing."""
     return {

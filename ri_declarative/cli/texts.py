@@ -20,6 +20,8 @@ _STOPPED = {
     StopReason.SOURCE: "stopped by the source",
     StopReason.HOOK: "stopped by a hook",
     StopReason.ERROR: "stopped by an error",
+    StopReason.LOST: "its runner is gone",
+    StopReason.ABANDONED: "given up",
 }
 
 _REFUSED = "validate_batch refused the batch"  # one that raises leaves a message
@@ -209,11 +211,16 @@ def _has_unreadable(summary: BatchSummary) -> bool:
 
 
 def _again(summary: BatchSummary) -> str:
+    if summary.stop_reason is StopReason.ABANDONED:
+        return "what is committed stays; nothing more will be done"
     if summary.stop_reason is StopReason.HOOK and not records_read(summary):
         return "nothing was imported: run it again when the hook has no objection any more"
-    if summary.parent_batch_id:
-        return f"what is committed stays: ri reprocess {short(summary.parent_batch_id)} takes the rest"
-    return "what is committed stays: the same `ri run` again finds those rows unchanged and goes on"
+    if summary.total_items is not None and not summary.pending_items:
+        return "what is committed stays; every record was read"
+    resume = f"ri resume {short(summary.batch_id)}"
+    if summary.stop_reason is StopReason.MAX_FAILED:
+        resume += " --max-failed 50%"
+    return f"what is committed stays; to finish it: {resume}"
 
 
 def _noun(count: int) -> str:

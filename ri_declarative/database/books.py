@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from ri_declarative.database.jsonb import KEPT_AS_TEXT, from_jsonb
 from ri_declarative.database.migrations import check_version
 from ri_declarative.database.queries import queries
-from ri_declarative.database.sqlstate import primary_message
+from ri_declarative.database.sqlstate import connection_lost, is_loss, primary_message
 from ri_declarative.database.statistics import read_statistics
 from ri_declarative.errors import DatabaseError, UsageError
 from ri_declarative.records import (
@@ -40,9 +40,15 @@ _ID_PREFIX = re.compile(r"[0-9a-f][0-9a-f-]{0,35}")
 class Books:
     """The books of one database, for reading. Every call is a connection and a transaction of its own."""
 
-    def __init__(self, engine: Engine, schema: str) -> None:
-        self._engine, self._schema = engine, schema
+    def __init__(
+        self, engine: Engine, schema: str, *, through: Callable[[Callable[[], Any]], Any] | None = None
+    ) -> None:
+        self._engine, self._schema, self._through = engine, schema, through
         self._queries = {name: sql.format(schema=f'"{schema}"') for name, sql in queries("books").items()}
+
+    def patient(self, through: Callable[[Callable[[], Any]], Any]) -> Books:
+        """The same books, whose pages of items are read by way of `through`, which asks again after ConnectionLost."""
+        return Books(self._engine, self._schema, through=through)
 
     def batches(self, *, limit: int, batch_type: str | None = None) -> list[BatchSummary]:
         """Newest first, without problems."""
@@ -127,11 +133,9 @@ class Books:
         parameters = {"batch_id": batch_id, "all_items": not failed_items_only}
         index: int | None = 0
         while index is not None:
-            with self._connection() as connection:
-                border = {**parameters, "from_index": index, "limit": PAGE}
-                last = self._rows(connection, "reprocess_border", border)[0]["last_index"]
-                page = {**parameters, "from_index": index, "to_index": last}
-                rows = self._rows(connection, "to_reprocess", page) if last is not None else []
+            last = self._page("reprocess_border", {**parameters, "from_index": index, "limit": PAGE})[0]["last_index"]
+            page = {**parameters, "from_index": index, "to_index": last}
+            rows = self._page("to_reprocess", page) if last is not None else []
             yield from map(_item, rows)
             index = None if last is None else last + 1
 
@@ -146,6 +150,11 @@ class Books:
         with self._connection() as connection:
             return tuple(row["id"] for row in self._rows(connection, "lineage", {"batch_id": batch_id}))
 
+    def unfinished(self) -> list[str]:
+        """Ids of batches that stopped early and can be finished, the newest first."""
+        with self._connection() as connection:
+            return [row["id"] for row in self._rows(connection, "unfinished", {})]
+
     def logs(self, batch_id: str) -> list[dict[str, Any]]:
         """A batch's log in order."""
         with self._connection() as connection:
@@ -156,13 +165,19 @@ class Books:
         index, left = 0, limit
         while left is None or left > 0:
             page = PAGE if left is None else min(PAGE, left)
-            with self._connection() as connection:
-                rows = self._rows(connection, query, {**parameters, "from_index": index, "limit": page})
+            rows = self._page(query, {**parameters, "from_index": index, "limit": page})
             yield from map(_item, rows)
             if len(rows) < page:
                 return
             index = rows[-1]["item_index"] + 1
             left = None if left is None else left - page
+
+    def _page(self, query: str, parameters: Mapping[str, Any]) -> list[RowMapping]:
+        def read() -> list[RowMapping]:
+            with self._connection() as connection:
+                return self._rows(connection, query, parameters)
+
+        return read() if self._through is None else self._through(read)
 
     @contextmanager
     def _connection(self) -> Iterator[Connection]:
@@ -174,6 +189,8 @@ class Books:
             state = getattr(error.orig, "pgcode", None)
             if state in _NO_BOOKS:
                 self._refuse_version(error)
+            if self._through is not None and isinstance(error.orig, psycopg2.Error) and is_loss(error.orig):
+                raise connection_lost(error.orig) from error
             raise _refused(error, state, schema=self._schema) from error
 
     def _refuse_version(self, error: DBAPIError) -> None:

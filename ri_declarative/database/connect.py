@@ -29,11 +29,17 @@ DRIVER = "postgresql+psycopg2"
 EMBEDDED = "embedded"
 OLDEST_SERVER = 13
 CONNECT_TIMEOUT_S = 10
+# A server that is gone without a word is noticed within a minute; sockets of the same machine take no notice.
+_WATCHED_LINE = {
+    "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,  # ms
+}  # fmt: skip
 
 _KEYWORDS = (
     "host", "hostaddr", "port", "dbname", "user", "password", "passfile", "service", "options", "sslmode",
     "sslrootcert", "sslcert", "sslkey", "connect_timeout", "application_name", "client_encoding",
-    "target_session_attrs", "channel_binding", "gssencmode", "keepalives",
+    "target_session_attrs", "channel_binding", "gssencmode", "keepalives", "keepalives_idle", "keepalives_interval",
+    "keepalives_count", "tcp_user_timeout",
 )  # fmt: skip
 
 
@@ -132,6 +138,7 @@ def _engine(url: URL) -> Engine:
     arguments: dict[str, Any] = {"fallback_application_name": "ri", "client_encoding": "utf8"}
     if "connect_timeout" not in url.query and "PGCONNECT_TIMEOUT" not in os.environ:
         arguments["connect_timeout"] = CONNECT_TIMEOUT_S
+    arguments |= {name: value for name, value in _WATCHED_LINE.items() if name not in url.query}
     return create_engine(url, poolclass=NullPool, connect_args=arguments)
 
 

@@ -20,8 +20,8 @@ from sqlalchemy.exc import DBAPIError
 
 from ri_declarative.database.driver import driver_cursor
 from ri_declarative.database.queries import queries
-from ri_declarative.database.sqlstate import Fault, fault_of, primary_message, problem_code, stopped_by
-from ri_declarative.errors import StoppedError
+from ri_declarative.database.sqlstate import Fault, connection_lost, fault_of, primary_message, problem_code, stopped_by
+from ri_declarative.errors import ConnectionLost, StoppedError
 from ri_declarative.records import Problem
 
 _ENDS_TRANSACTION = re.compile(
@@ -42,6 +42,10 @@ class HookMisuse(Exception):
 
 class TransactionStopped(StoppedError):
     """The chunk's transaction cannot go on, or its hook must not. Ours: what hooks raise never is."""
+
+
+class TransactionLost(TransactionStopped, ConnectionLost):
+    """The connection is gone."""
 
 
 class HookTransaction:
@@ -127,6 +131,8 @@ class HookTransaction:
             return None  # an earlier statement failed, and the hook went on
         if cause.pgcode is None and not self._lost():
             return None  # the driver refused it: wrong parameters, a value that it cannot send
+        if self._lost():
+            raise connection_lost(cause) from error
         fault = fault_of(cause.pgcode)
         if fault in (Fault.RECORD, Fault.OURS) or (fault is Fault.PASSING and self.isolate):
             return _problem(cause)
@@ -141,7 +147,8 @@ class HookTransaction:
             try:
                 self._connection = self._connect()
             except StoppedError as stopped:
-                raise TransactionStopped(stopped.code, stopped.message, hint=stopped.hint) from stopped
+                kind = TransactionLost if isinstance(stopped, ConnectionLost) else TransactionStopped
+                raise kind(stopped.code, stopped.message, hint=stopped.hint) from stopped
             self._cursor = driver_cursor(self._connection)
             if self._watched is not self._connection:
                 self._watch(self._connection)
@@ -160,7 +167,7 @@ class HookTransaction:
         """What the hook did not put away, which is put away here; None: nothing."""
         assert self._connection is not None
         if self._lost():
-            raise TransactionStopped("db.world", "the connection to the database was lost while a hook ran")
+            raise TransactionLost("db.connection", "the connection to the database was lost while a hook ran")
         status = self._raw().info.transaction_status
         transaction = self._connection.get_transaction()
         if status == TRANSACTION_STATUS_IDLE or transaction is None or not transaction.is_active:

@@ -15,6 +15,7 @@ from ri_declarative.records import LogEntry, Outcome, Problem, Record, describe,
 
 _ENDS = "status, action, processed_data, metadata, target_table, target_id, problems, error_message, key_hash"
 _NEW = f"batch_id, item_index, id, source_line, source_data, parent_item_id, {_ENDS}"
+_SOURCE_DATA = _NEW.split(", ").index("source_data")
 _PENDING = "batch_id, item_index, id, status, source_data, metadata, processed_at"
 _LOGS = "batch_id, item_id, log_level, message, details"
 _STORED_AT_ONCE = 1000
@@ -27,10 +28,11 @@ class BatchRows(NamedTuple):
     schema: str  # quoted
     batch_id: str
 
-    def insert(self, records: Sequence[Record], outcomes: Sequence[Outcome], target: str | None) -> None:
-        """One item per record with the end that it reached."""
+    def insert(self, records: Sequence[Record], outcomes: Sequence[Outcome], target: str | None) -> list[str]:
+        """One item per record with the end that it reached; their source data as it is stored."""
         rows = [self._new(record, outcome, target) for record, outcome in zip(records, outcomes, strict=True)]
         self.cursor.copy_expert(f"COPY {self.schema}.import_batch_items ({_NEW}) FROM STDIN", copy_buffer(rows))
+        return [str(row[_SOURCE_DATA]) for row in rows]
 
     def update(self, records: Sequence[Record], outcomes: Sequence[Outcome], target: str | None) -> None:
         """The ends of items that are stored as pending."""

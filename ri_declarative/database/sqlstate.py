@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg2
 
-from ri_declarative.errors import PassingFault, RiError, StoppedError
+from ri_declarative.errors import ConnectionLost, PassingFault, RiError, StoppedError
 
 
 class Fault(Enum):
@@ -79,6 +79,9 @@ PASSING_STATES = frozenset(("40001", "40P01", "55P03", "57014"))
 PIPELINE_CLASSES = frozenset(("42", "0A", "3D", "3F"))
 PIPELINE_STATES = frozenset(("55000", "25006"))
 
+# The server shuts down or starts up, ends the session, or has no room for one more.
+_ENDS_CONNECTION = frozenset(("57P01", "57P02", "57P03", "57P05", "25P03", "53300"))
+
 CODES = {
     "23502": "db.not_null",
     "23503": "db.foreign_key",
@@ -146,6 +149,19 @@ def stopped_by(error: psycopg2.Error, *, place: str | None = None) -> RiError:
         )
     shown = f" (SQLSTATE {state})" if state else ""
     return StoppedError("db.world", f"the database stopped the run: {message}{shown}")
+
+
+def is_loss(error: psycopg2.Error) -> bool:
+    """Whether an error means that there is no connection, or none any more, as far as one error can tell."""
+    state = error.pgcode
+    return isinstance(error, psycopg2.InterfaceError | psycopg2.OperationalError) and (
+        state is None or state[:2] == "08" or state in _ENDS_CONNECTION
+    )
+
+
+def connection_lost(error: psycopg2.Error) -> ConnectionLost:
+    """The exception for a driver's error that came with the end of the connection."""
+    return ConnectionLost("db.connection", f"the connection to the database was lost: {primary_message(error)}")
 
 
 def primary_message(error: psycopg2.Error) -> str:

@@ -1,121 +1,41 @@
-"""Writes the books: batches, items and logs. The fence is the last statement of every chunk.
+"""Writes the books: connections and transactions, batches that wait, single lines.
 
-One `Store` per run, used by one thread at a time. Reading the books is `books.py`.
+One `Store` per run, used by one thread at a time. Who owns a batch is `ownership.py`, what its owner writes is
+`batch_transaction.py`, reading the books is `books.py`.
 """
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, Self
 
 import psycopg2
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
+from ri_declarative.database.batch_transaction import Transaction
 from ri_declarative.database.driver import descriptor_of, driver_cursor, in_transaction
-from ri_declarative.database.hook_transaction import ended_by_hook
 from ri_declarative.database.items import BatchRows
 from ri_declarative.database.jsonb import printable, printable_json, refuse_unstorable
+from ri_declarative.database.ownership import Ownership, new_batch_id
 from ri_declarative.database.queries import queries
-from ri_declarative.database.sqlstate import stopped_by
-from ri_declarative.errors import LostOwnership, RiError, StoppedError, UsageError
-from ri_declarative.records import BatchStatus, Counts, LogEntry, Outcome, Record, StopReason
+from ri_declarative.database.sqlstate import connection_lost, stopped_by
+from ri_declarative.errors import StoppedError, UsageError
 
 LEASE_S = 60.0
+# A stopped owner's transaction, and with it its row locks, ends before its lease does.
+_IDLE_SHARE = 0.75
 _UNIQUE_VIOLATION = "23505"
-
-
-@dataclass(frozen=True)
-class Ownership:
-    """A batch and the token that proves who works on it; where the work begins."""
-
-    batch_id: str
-    token: str
-    started_at: str  # ISO 8601, UTC, by the database's clock
-    next_index: int = 0
-    counts: Counts = field(default_factory=Counts)
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-    items_stored: bool = False  # as pending ones, by create_batch
-
-
-class Transaction:
-    """One transaction on a batch by its owner. It begins with the first use of `connection`."""
-
-    def __init__(self, store: Store, owner: Ownership, begin: Callable[[], Connection]) -> None:
-        self._store = store
-        self._owner = owner
-        self._begin = begin
-
-    @cached_property
-    def connection(self) -> Connection:
-        """The open transaction."""
-        return self._begin()
-
-    def book(self, records: Sequence[Record], outcomes: Sequence[Outcome], target: str | None) -> None:
-        """Store the end that each record has reached."""
-        rows = self._rows()
-        write = rows.update if self._owner.items_stored else rows.insert
-        write(records, outcomes, target)
-
-    def note(self, entries: Sequence[LogEntry], metadata: Mapping[str, Any]) -> None:
-        """Store what hooks logged, and what they want to be remembered with the batch."""
-        if entries:
-            self._rows().log(entries)
-        if metadata:
-            parameters = {"id": self._owner.batch_id, "metadata": printable_json(metadata)}
-            self._store.execute(self.connection, "set_metadata", parameters)
-
-    def advance(self, counts: Counts, *, old_index: int, new_index: int, claim_to: int) -> None:
-        """The fence. Raises `LostOwnership` when another runner owns the batch or booked this chunk."""
-        parameters = {**counts._asdict(), "id": self._owner.batch_id, "token": self._owner.token}
-        parameters |= {"old_index": old_index, "new_index": new_index, "claim_to": claim_to, "lease_s": LEASE_S}
-        if self._store.execute(self.connection, "advance", parameters).rowcount != 1:
-            self._refuse_other_transaction()
-            raise LostOwnership(
-                "lost-ownership", f"another runner owns batch {self._owner.batch_id}: this chunk is dropped"
-            )
-
-    def finish(
-        self,
-        status: BatchStatus,
-        *,
-        ended: bool,
-        source_info: Mapping[str, Any],
-        stop_reason: StopReason | None = None,
-        error_message: str | None = None,
-    ) -> None:
-        """The end of a batch. `ended`: the source was read to its end, so that the total is known."""
-        parameters = {
-            "id": self._owner.batch_id,
-            "token": self._owner.token,
-            "status": status.value,
-            "stop_reason": stop_reason.value if stop_reason else None,
-            "error_message": printable(error_message) if error_message else None,
-            "ended": ended,
-            "source_info": printable_json(source_info),
-        }
-        if self._store.execute(self.connection, "finish", parameters).rowcount != 1:
-            self._refuse_other_transaction()
-            raise LostOwnership("lost-ownership", f"another runner owns batch {self._owner.batch_id}")
-
-    def _rows(self) -> BatchRows:
-        return BatchRows(driver_cursor(self.connection), f'"{self._store.schema}"', self._owner.batch_id)
-
-    def _refuse_other_transaction(self) -> None:
-        """A hook that sends COMMIT and BEGIN behind our back leaves a transaction that we did not begin."""
-        if not self._store.execute(self.connection, "is_our_transaction", {}).scalar_one():
-            raise ended_by_hook()
 
 
 class Store:
     """The books of one database, for writing."""
 
-    def __init__(self, engine: Engine, schema: str) -> None:
+    def __init__(self, engine: Engine, schema: str, *, lease_s: float = LEASE_S) -> None:
         self.schema = schema
+        self.lease_s = lease_s
+        self.backend_pid = 0  # of the server's process for the transaction in progress; 0: there is none
         self._engine = engine
         self._connection: Connection | None = None
         self._queries = {name: sql.format(schema=f'"{schema}"') for name, sql in queries("store").items()}
@@ -133,36 +53,21 @@ class Store:
                 self._connection.close()
             self._connection = None
 
+    def another(self) -> Store:
+        """The same books over a connection of their own, for another thread."""
+        return Store(self._engine, self.schema, lease_s=self.lease_s)
+
     def descriptor(self) -> int | None:
         """The file descriptor of the connection; None: there is none."""
         return None if self._connection is None else descriptor_of(self._connection)
 
-    def create_batch(
-        self,
-        batch_type: str,
-        source_info: Mapping[str, Any],
-        *,
-        fingerprint: str | None,
-        parent_batch_id: str | None,
-        claim_to: int,
-        metadata: Mapping[str, Any] | None = None,
-    ) -> Ownership:
-        """A new batch in processing, owned by the caller, with the first chunk claimed."""
-        batch_id, token = new_batch_id(), str(uuid.uuid4())
-        parameters = {
-            "id": batch_id,
-            "batch_type": batch_type,
-            "source_info": printable_json(source_info),
-            "metadata": printable_json(metadata or {}),
-            "fingerprint": fingerprint,
-            "parent_batch_id": parent_batch_id,
-            "claim_to": claim_to,
-            "token": token,
-            "lease_s": LEASE_S,
-        }
-        with self.transaction() as connection:
-            started_at = self.execute(connection, "create_batch", parameters).scalar_one()
-        return Ownership(batch_id, token, started_at, metadata=metadata or {})
+    def cancel(self) -> None:
+        """Ask the server to end the statement in progress, if there is one. Any thread may call it."""
+        connection = self._connection
+        with suppress(Exception):  # it may be on its way out in its own thread
+            raw: Any = connection.connection.dbapi_connection if connection is not None else None
+            if raw is not None:
+                raw.cancel()
 
     def create_pending(
         self,
@@ -187,23 +92,18 @@ class Store:
             self.execute(connection, "set_total", {"id": batch_id, "total": total})
         return batch_id
 
-    def claim_batch(self, batch_id: str, *, fingerprint: str | None, chunk_size: int) -> Ownership | None:
-        """Take a batch whose items are stored; None when it has nothing pending or somebody works on it."""
-        token = str(uuid.uuid4())
-        parameters = {"id": batch_id, "token": token, "lease_s": LEASE_S}
-        parameters |= {"fingerprint": fingerprint, "chunk_size": chunk_size}
-        with self.transaction() as connection:
-            row = self.execute(connection, "claim_batch", parameters).mappings().one_or_none()
-        if row is None:
-            return None
-        counts = Counts(*(row[name] for name in Counts._fields))
-        return Ownership(batch_id, token, row["started"], row["next_index"], counts, row["metadata"], items_stored=True)
-
     @contextmanager
     def transaction_of(self, owner: Ownership) -> Iterator[Transaction]:
         """Begins when it is first used; commits at the end of the block, rolls back on any error."""
         with ExitStack() as stack:
             yield Transaction(self, owner, lambda: stack.enter_context(self.transaction()))
+
+    def renew(self, owner: Ownership, *, backend_pid: int) -> bool | None:
+        """Extend the lease: whether the server still has the process `backend_pid` (0: not asked); None: lost it."""
+        parameters = {"id": owner.batch_id, "token": owner.token, "lease_s": self.lease_s, "pid": backend_pid}
+        with self.transaction() as connection:
+            answer: bool | None = self.execute(connection, "renew", parameters).scalar_one_or_none()
+        return answer
 
     def log(self, batch_id: str, level: str, message: str, details: Mapping[str, Any] | None = None) -> None:
         """One line in `import_logs`."""
@@ -231,16 +131,20 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """READ COMMITTED with the settings that our SQL relies on; driver errors become ours."""
+        """READ COMMITTED with the settings that our SQL relies on; driver errors become ours.
+
+        Raises ConnectionLost when the connection is gone, be it at COMMIT: what was sent may then be committed.
+        """
         try:
             with self._begun() as connection:
                 yield connection
-        except DBAPIError as error:
-            if isinstance(error.orig, psycopg2.Error):
-                raise self._judged(error.orig) from error
-            raise
-        except psycopg2.Error as error:
-            raise self._judged(error) from error
+        except (DBAPIError, psycopg2.Error, StoppedError) as error:
+            judged = self._judged(error)
+            if judged is error:
+                raise
+            raise judged from error
+        finally:
+            self.backend_pid = 0
 
     @contextmanager
     def _begun(self) -> Iterator[Connection]:
@@ -251,29 +155,40 @@ class Store:
             self._connection = self._engine.connect().execution_options(isolation_level="READ COMMITTED")
         transaction = self._connection.begin()
         try:
-            self._connection.execute(text(self._queries["begin_settings"]))
+            idle_ms = str(round(self.lease_s * _IDLE_SHARE * 1000))
+            settings = self._connection.execute(text(self._queries["begin_settings"]), {"idle_ms": idle_ms})
+            self.backend_pid = settings.scalar_one()
             yield self._connection
             transaction.commit()
         except BaseException:
-            try:
-                if transaction.is_active:
-                    transaction.rollback()
-                if self._connection is not None and in_transaction(self._connection):
-                    self.close()  # a hook has confused SQLAlchemy: what is open must not be committed later
-            except (DBAPIError, psycopg2.Error):
-                self.close()
+            self._roll_back(self._connection)
             raise
 
-    def _judged(self, error: psycopg2.Error) -> RiError:
-        if error.pgcode == _UNIQUE_VIOLATION and error.diag.constraint_name == "import_batch_items_parent":
+    def _roll_back(self, connection: Connection) -> None:
+        """Nothing of the transaction stays; no connection stays that is gone or that a hook has confused."""
+        gone = connection.invalidated or connection.closed
+        try:
+            if (transaction := connection.get_transaction()) is not None:
+                transaction.rollback()
+            if gone or connection.invalidated or in_transaction(connection):
+                self.close()
+        except (DBAPIError, psycopg2.Error):
+            self.close()
+
+    def _judged(self, error: Exception) -> Exception:
+        """What it means for the run: itself, when it is one of ours or no driver's."""
+        cause = error.__cause__ if isinstance(error, StoppedError) else error
+        said = cause.orig if isinstance(cause, DBAPIError) else cause
+        if not isinstance(said, psycopg2.Error):
+            return error
+        if self.descriptor() is None:
+            return connection_lost(said)
+        if isinstance(error, StoppedError):
+            return error
+        if said.pgcode == _UNIQUE_VIOLATION and said.diag.constraint_name == "import_batch_items_parent":
             return StoppedError(
                 "already-reprocessed",
                 "another batch has taken these records again meanwhile",
                 hint="ri status shows it",
             )
-        return stopped_by(error)
-
-
-def new_batch_id() -> str:
-    """A random version-4 UUID whose low 32 bits are zero: an item's id puts its index there."""
-    return str(uuid.UUID(int=uuid.uuid4().int >> 32 << 32))
+        return stopped_by(said)

@@ -7,25 +7,59 @@ database, so that both cores work and a signal handler never waits for a stateme
 
 from __future__ import annotations
 
-import itertools
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
 
-from ri_declarative.database.store import Ownership, Store
+from ri_declarative.database.batch_transaction import Transaction
+from ri_declarative.database.heartbeat import Heartbeat
+from ri_declarative.database.ownership import Claim, Ownership, Standing, lost_ownership, standing
+from ri_declarative.database.store import Store
+from ri_declarative.engine.claims import POISON_AFTER, is_poison, next_claim
 from ri_declarative.engine.limits import Limits
-from ri_declarative.errors import LostOwnership, PassingFault, RiError, SourceError, SourceFault, StoppedError
+from ri_declarative.engine.outcomes import check_outcomes, count
+from ri_declarative.engine.patience import Patience
+from ri_declarative.engine.resumed import Position, ReadDigest
+from ri_declarative.errors import (
+    ConnectionLost,
+    LostOwnership,
+    PassingFault,
+    RiError,
+    SourceError,
+    SourceFault,
+    StoppedError,
+)
 from ri_declarative.processors.calls import Calls
 from ri_declarative.processors.context import ImportContext
 from ri_declarative.processors.protocol import Processor
-from ri_declarative.records import BatchStatus, Counts, ItemStatus, Outcome, Progress, Record, StopReason
+from ri_declarative.records import (
+    BatchStatus,
+    Counts,
+    ItemStatus,
+    LogEntry,
+    Outcome,
+    Problem,
+    Progress,
+    Record,
+    StopReason,
+)
 from ri_declarative.sources.source import Source
 
 log = logging.getLogger("ri_declarative")
 T = TypeVar("T")
+
+
+class Done(NamedTuple):
+    """What one transaction brings, once it is committed."""
+
+    counts: Counts = Counts()
+    next_index: int | None = None
+    read_digest: ReadDigest | None = None
+    reason: StopReason | None = None
 
 
 @dataclass
@@ -33,65 +67,77 @@ class Run:
     """One batch being worked on by this process."""
 
     source: Source
+    position: Position  # in the source, where the owner's work begins
     processor: Processor
     store: Store
     owner: Ownership
     context: ImportContext
     limits: Limits
-    on_begin: Callable[[], None] = lambda: None
-    should_stop: Callable[[], bool] = lambda: False
+    patience: Patience
+    opening: LogEntry  # the first line of the batch's log
     on_progress: Callable[[Progress], None] = lambda progress: None
-    counts: Counts = field(default_factory=Counts)
-    next_index: int = 0
     begun: float = field(default_factory=time.monotonic)
     _calls: Calls = field(init=False)
+    _heartbeat: Heartbeat = field(init=False)
+    _writing: Future[StopReason | None] | None = None
     _hooks_begun: bool = False  # on_batch_complete is still to be called
     _completing: bool = False  # it has been called
     _told: str | None = None  # what it raised
 
     def __post_init__(self) -> None:
         self._calls = Calls(self.processor.hooks, self.context)
+        self.counts, self.next_index = self.owner.counts, self.owner.next_index
+        self._digest = self.position.digest
 
-    def to_the_end(self) -> None:
-        """Work until the source ends, a limit is met, or somebody says stop; then close the batch.
+    def to_the_end(self) -> StopReason | None:
+        """Work until the source ends, a limit is met, or somebody says stop; then close the batch. Why it stopped.
 
         Raises what stopped the run from outside, after the batch has been marked as stopped.
         """
-        with ThreadPoolExecutor(1, "ri-writer") as writer:
+        with ThreadPoolExecutor(1, "ri-writer") as writer, Heartbeat(self.store, self.owner) as self._heartbeat:
             try:
-                self.on_begin()
-                reason = writer.submit(self._again, self._begin).result() or self._work(writer)
+                reason = self._result(writer.submit(self._begin)) or self._work(writer)
                 ended = reason is None
                 if ended and self.limits.exceeded_at_end(self.counts):
                     reason = StopReason.MAX_FAILED
-                writer.submit(self._finish, reason, ended=ended).result()
+                self._result(writer.submit(self._finish, reason, ended=ended))
+                return reason
             except LostOwnership:
                 raise
             except BaseException as error:
-                writer.submit(self._give_up, error).result()
+                if isinstance(error, KeyboardInterrupt):
+                    self._break_off()
+                self._result(writer.submit(self._give_up, error))
                 raise
 
     def _work(self, writer: ThreadPoolExecutor) -> StopReason | None:
         """None when the source has ended."""
-        writing: Future[StopReason | None] | None = None
+        claim = self.owner.claim
         try:
-            for chunk in chunks(self.source, self.processor.chunk_size):
-                prepared = self.processor.prepare(chunk)
-                if (reason := self._reason_to_stop(writing)) is not None:
+            while chunk := self.position.take(claim.size):
+                prepared = None if is_poison(claim) else self.processor.prepare(chunk)
+                if (reason := self._reason_to_stop()) is not None:
                     return reason
-                writing = writer.submit(self._write, chunk, prepared)
-            return self._reason_to_stop(writing, ended=True)
+                after = next_claim(claim, self.processor.chunk_size)
+                self._writing = writer.submit(self._write, chunk, prepared, claim, after)
+                if claim.suspect and (reason := self._reason_to_stop()) is not None:
+                    return reason  # nothing is read ahead here: a runner that dies shall have claimed why
+                claim = after
+            return self._reason_to_stop(ended=True)
         except BaseException as error:
             # The reader failed: what the writer met meanwhile is the nearer cause, if it met anything.
-            failure = writing.exception() if writing is not None else None
+            failure = None
+            if self._writing is not None and not isinstance(error, KeyboardInterrupt):
+                failure = self._writing.exception()
             if failure is not None and failure is not error:
                 raise failure from error
             raise
 
-    def _reason_to_stop(self, writing: Future[StopReason | None] | None, *, ended: bool = False) -> StopReason | None:
+    def _reason_to_stop(self, *, ended: bool = False) -> StopReason | None:
         """Waits for the chunk that is being written."""
-        if writing is not None:
-            reason = writing.result()
+        if self._writing is not None:
+            reason = self._result(self._writing)
+            self._writing = None
             self._report()
             if reason is not None:
                 return reason
@@ -99,93 +145,141 @@ class Run:
             return None
         if self.limits.exceeded(self.counts):
             return StopReason.MAX_FAILED
-        return StopReason.INTERRUPTED if self.should_stop() else None
+        return StopReason.INTERRUPTED if self.patience.should_stop() else None
+
+    def _result(self, future: Future[T]) -> T:
+        """What the writer's work gives; an eye is kept on a server that does not answer."""
+        while not wait([future], timeout=1).done:
+            self._heartbeat.cut_when_silent()
+        return future.result()
 
     def _report(self) -> None:
         elapsed_s, info = time.monotonic() - self.begun, self.source.info
         self.on_progress(Progress(self.counts, self.source.bytes_read, info.size, elapsed_s, info.records))
 
+    def _break_off(self) -> None:
+        """Somebody wants to leave now: the statement in progress is cancelled, its chunk rolled back."""
+        self.patience.hurry()
+        while self._writing is not None and not wait([self._writing], timeout=0.2).done:
+            self.store.cancel()
+
     # ── the writer's side ────────────────────────────────────────────────────────────────────
 
-    def _begin(self, attempt: int) -> StopReason | None:
+    def _begin(self) -> StopReason | None:
         """The hooks before the first record, in a transaction of their own."""
         self._hooks_begun = True
-        hooks = self.processor.hooks
-        if "validate_batch" not in hooks and "on_batch_start" not in hooks:
-            return None
-        isolate = self.processor.retry.isolates(attempt)
-        with (
-            self.store.transaction_of(self.owner) as transaction,
-            self.context.within(lambda: transaction.connection, attempt=attempt, isolate=isolate),
-        ):
-            valid = self._calls.for_batch("validate_batch", self.context)
-            if valid is False:
-                return StopReason.HOOK
-            if valid is not True and "validate_batch" in hooks:
-                answer = type(valid).__name__
-                raise StoppedError("hook.validate_batch", f"validate_batch returned {answer}, expected True or False")
-            self._calls.for_batch("on_batch_start", self.context)
-            transaction.note(self.context.journal.pending(), self.context.unstored_metadata)
-        self.context.stored()
+        done = self._persist(self._try_to_begin, lambda now, _: now.begun_by == self.owner.token)
+        return done.reason
+
+    def _try_to_begin(self, transaction: Transaction) -> Done:
+        reason = self._refused_by_hook()
+        transaction.note([self.opening, *self.context.journal.pending()], self.context.unstored_metadata)
+        transaction.begin_records()
+        return Done(reason=reason)
+
+    def _refused_by_hook(self) -> StopReason | None:
+        valid = self._calls.for_batch("validate_batch", self.context)
+        if valid is False:
+            return StopReason.HOOK
+        if valid is not True and "validate_batch" in self.processor.hooks:
+            answer = type(valid).__name__
+            raise StoppedError("hook.validate_batch", f"validate_batch returned {answer}, expected True or False")
+        self._calls.for_batch("on_batch_start", self.context)
         return None
 
-    def _write(self, chunk: Sequence[Record], prepared: Any) -> StopReason | None:
-        return self._again(lambda attempt: self._try(chunk, prepared, attempt))
+    def _write(self, chunk: Sequence[Record], prepared: Any, claim: Claim, after: Claim) -> StopReason | None:
+        """The chunk's rows, items and log lines, and the fence last."""
+        step = partial(self._try_to_write, chunk, prepared, claim, after)
+        done = self._persist(step, lambda now, sent: now.next_index == sent.next_index)
+        assert done.next_index is not None
+        assert done.read_digest is not None
+        self.next_index, self.counts = done.next_index, self.counts.plus(done.counts)
+        self._digest = done.read_digest
+        return done.reason
 
-    def _again(self, step: Callable[[int], T]) -> T:
-        """One transaction, by the number of the attempt; passing faults are tried again with backoff and jitter."""
-        retry = self.processor.retry
-        for attempt in itertools.count(1):
+    def _try_to_write(
+        self, chunk: Sequence[Record], prepared: Any, claim: Claim, after: Claim, transaction: Transaction
+    ) -> Done:
+        if is_poison(claim):
+            outcomes: Sequence[Outcome] = [_poisoned(record) for record in chunk]
+        else:
+            outcomes = self.processor.process(prepared, self.context)
+        check_outcomes(chunk, outcomes)
+        done = chunk[: len(outcomes)]
+        stored = transaction.book(done, outcomes, self.processor.target)
+        transaction.note(self.context.journal.pending(), self.context.unstored_metadata)
+        digest = self._digest.after(stored)
+        counts, new_index = count(outcomes), done[-1].index + 1
+        transaction.advance(
+            counts,
+            old_index=self.next_index,
+            new_index=new_index,
+            next_claim=after,
+            read_digest=digest.hex() if self.position.verifiable else None,
+        )
+        return Done(counts, new_index, digest, StopReason.ITEM_FAILED if outcomes[-1].stop else None)
+
+    def _persist(self, step: Callable[[Transaction], Done], is_committed: Callable[[Standing, Done], bool]) -> Done:
+        """What `step` brings, committed once. Passing faults are tried again, lost connections made anew."""
+        retry, attempts, begun = self.processor.retry, 1, 0
+        sent: Done | None = None
+
+        def once() -> Done:
+            nonlocal sent, begun
+            sent, begun = None, begun + 1
+            with (
+                self.store.transaction_of(self.owner) as transaction,
+                self.context.within(lambda: transaction.connection, attempt=begun, isolate=retry.isolates(attempts)),
+            ):
+                result = step(transaction)
+                sent = result  # only COMMIT is left
+            return result
+
+        def after_loss() -> Done:
+            now = self._standing()
+            if sent is not None and is_committed(now, sent):
+                return sent
+            if now.token != self.owner.token:
+                raise lost_ownership(self.owner.batch_id)
+            self.context.journal.forget_attempt()
+            return once()
+
+        while True:
             try:
-                return step(attempt)
+                done = self.patience.through(once, again=after_loss)
+                break
             except PassingFault as fault:
-                if retry.is_last(attempt):
+                if retry.is_last(attempts) or self.patience.hurried:
                     raise
                 log.warning("trying the chunk again: %s", fault.message)
-                self.context.journal.forget_attempt()
-                time.sleep(retry.pause_s(attempt))
-        raise AssertionError("unreachable")
-
-    def _try(self, chunk: Sequence[Record], prepared: Any, attempt: int) -> StopReason | None:
-        """One transaction: target rows, items, what hooks logged, and the fence last."""
-        isolate = self.processor.retry.isolates(attempt)
-        with (
-            self.store.transaction_of(self.owner) as transaction,
-            self.context.within(lambda: transaction.connection, attempt=attempt, isolate=isolate),
-        ):
-            outcomes = self.processor.process(prepared, self.context)
-            check_outcomes(chunk, outcomes)
-            done = chunk[: len(outcomes)]
-            transaction.book(done, outcomes, self.processor.target)
-            transaction.note(self.context.journal.pending(), self.context.unstored_metadata)
-            counts, new_index = count(outcomes), done[-1].index + 1
-            claim_to = new_index + self.processor.chunk_size
-            transaction.advance(counts, old_index=self.next_index, new_index=new_index, claim_to=claim_to)
+            self.context.journal.forget_attempt()
+            self.patience.pause(retry.pause_s(attempts))
+            attempts += 1
         self.context.stored()
-        self.next_index = new_index
-        self.counts = self.counts.plus(counts)
-        return StopReason.ITEM_FAILED if outcomes[-1].stop else None
+        return done
+
+    def _standing(self) -> Standing:
+        with self.store.transaction() as connection:
+            return standing(self.store, connection, self.owner.batch_id)
 
     # ── the end ──────────────────────────────────────────────────────────────────────────────
 
     def _finish(self, reason: StopReason | None, *, ended: bool, message: str | None = None) -> None:
-        self._again(lambda attempt: self._try_to_finish(attempt, reason, ended=ended, message=message))
+        step = partial(self._try_to_finish, reason, ended=ended, message=message)
+        status = _status(reason)
+        self._persist(step, lambda now, _: (now.token, now.status, now.stop_reason) == (None, status, reason))
 
-    def _try_to_finish(self, attempt: int, reason: StopReason | None, *, ended: bool, message: str | None) -> None:
+    def _try_to_finish(
+        self, reason: StopReason | None, transaction: Transaction, *, ended: bool, message: str | None
+    ) -> Done:
         """Close the batch, in one transaction with what on_batch_complete does."""
         facts = {"sha256": self.source.sha256} if self.source.sha256 else {}
-        status = BatchStatus.COMPLETED if reason is None else BatchStatus.FAILED
-        isolate = self.processor.retry.isolates(attempt)
-        with (
-            self.store.transaction_of(self.owner) as transaction,
-            self.context.within(lambda: transaction.connection, attempt=attempt, isolate=isolate),
-        ):
-            told = self._complete(success=reason is None)
-            transaction.note(self.context.journal.pending(), self.context.unstored_metadata)
-            transaction.finish(
-                status, ended=ended, source_info=facts, stop_reason=reason, error_message=message or told
-            )
-        self.context.stored()
+        told = self._complete(success=reason is None)
+        transaction.note(self.context.journal.pending(), self.context.unstored_metadata)
+        transaction.finish(
+            _status(reason), ended=ended, source_info=facts, stop_reason=reason, error_message=message or told
+        )
+        return Done()
 
     def _complete(self, *, success: bool) -> str | None:
         """Call on_batch_complete; what it raised. The records are committed, whatever it does."""
@@ -194,7 +288,7 @@ class Run:
         self._completing = True
         try:
             self._calls.for_batch("on_batch_complete", self.context, success)
-        except PassingFault:
+        except (PassingFault, ConnectionLost):
             raise
         except StoppedError as error:
             self._hooks_begun = False  # it is not called again, whatever it has done
@@ -208,59 +302,31 @@ class Run:
 
     def _give_up(self, error: BaseException) -> None:
         """Mark the batch as stopped if the database still answers; its lease ends by itself otherwise."""
+        if isinstance(error, ConnectionLost):
+            return
         if self._completing:  # what stopped us came after on_batch_complete, or from it
             self._hooks_begun = False
         # Only our own messages are known to hold no cell.
         message = error.message if isinstance(error, RiError) else type(error).__name__
         try:
-            self._finish(_stop_reason(error), ended=False, message=message)
+            self._finish(self._stop_reason(error), ended=False, message=message)
         except RiError as failure:
             log.warning("batch %s could not be marked as stopped: %s", self.owner.batch_id, failure.message)
 
-
-def _stop_reason(error: BaseException) -> StopReason:
-    if isinstance(error, KeyboardInterrupt):
-        return StopReason.INTERRUPTED
-    if isinstance(error, SourceError | SourceFault):
-        return StopReason.SOURCE
-    if isinstance(error, RiError):
-        return StopReason.HOOK if error.code.startswith("hook") else StopReason.DATABASE
-    return StopReason.ERROR
-
-
-def chunks(records: Iterable[Record], size: int) -> Iterator[list[Record]]:
-    """Lists of `size` records, the last one shorter. When the source breaks off, what it gave before comes first."""
-    iterator = iter(records)
-    while True:
-        chunk: list[Record] = []
-        try:
-            for record in itertools.islice(iterator, size):
-                chunk.append(record)
-        except SourceFault:
-            if chunk:
-                yield chunk
-            raise
-        if not chunk:
-            return
-        yield chunk
+    def _stop_reason(self, error: BaseException) -> StopReason:
+        if isinstance(error, KeyboardInterrupt) or (isinstance(error, PassingFault) and self.patience.hurried):
+            return StopReason.INTERRUPTED
+        if isinstance(error, SourceError | SourceFault):
+            return StopReason.SOURCE
+        if isinstance(error, RiError):
+            return StopReason.HOOK if error.code.startswith("hook") else StopReason.DATABASE
+        return StopReason.ERROR
 
 
-def check_outcomes(chunk: Sequence[Record], outcomes: Sequence[Outcome]) -> None:
-    """One outcome per record, in order, up to one that ends the batch; refusals with a reason (law 1)."""
-    expected = [record.index for record in chunk[: len(outcomes)]]
-    ends_early = bool(outcomes) and outcomes[-1].stop
-    if expected != [outcome.index for outcome in outcomes] or (len(outcomes) < len(chunk) and not ends_early):
-        raise AssertionError("the processor did not give one outcome per record, in order")
-    for outcome in outcomes:
-        if outcome.status is not ItemStatus.COMPLETED and not outcome.problems:
-            raise AssertionError(f"record {outcome.index} is {outcome.status} without a problem")
+def _status(reason: StopReason | None) -> BatchStatus:
+    return BatchStatus.COMPLETED if reason is None else BatchStatus.FAILED
 
 
-def count(outcomes: Sequence[Outcome]) -> Counts:
-    """How many of `outcomes` reached which end."""
-    found = dict.fromkeys(Counts._fields, 0)
-    for outcome in outcomes:
-        found[outcome.status.value] += 1
-        if outcome.action is not None:
-            found[outcome.action.value] += 1
-    return Counts(**found)
+def _poisoned(record: Record) -> Outcome:
+    message = f"{POISON_AFTER} runners died while they worked on this record alone or near it: it is left out"
+    return Outcome(record.index, ItemStatus.FAILED, problems=(*record.problems, Problem("poison", None, message)))

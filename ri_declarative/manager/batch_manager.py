@@ -7,7 +7,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self, TextIO, TypeVar
+from typing import Any, Self, TextIO
 
 from sqlalchemy import Engine
 
@@ -15,28 +15,26 @@ from ri_declarative.compiler.explain import Explanation
 from ri_declarative.database.books import Books
 from ri_declarative.database.connect import open_engine, refuse_other_driver
 from ri_declarative.database.migrations import migrate
+from ri_declarative.database.ownership import abandon, rescue
 from ri_declarative.database.readiness import check_readiness
 from ri_declarative.database.store import Store
+from ri_declarative.engine.patience import GIVE_UP_AFTER_S
 from ri_declarative.errors import Diagnostic, UsageError
 from ri_declarative.manager.checks import check_files, in_order
-from ri_declarative.manager.definitions import Definition, Definitions, fingerprint_now, registry_here
+from ri_declarative.manager.definitions import Definitions, fingerprint_now, registry_here
 from ri_declarative.manager.export import write_repairable
-from ri_declarative.manager.importing import Import, Parent, Watchers
+from ri_declarative.manager.importing import Manner, Setting, setting_of
 from ri_declarative.manager.in_thread import in_thread, iterate_in_thread, run_in_thread
-from ri_declarative.manager.items_source import ItemsSource, PendingSource, by_index, left_out, log_repairs
 from ri_declarative.manager.place import find_place
-from ri_declarative.manager.requirements import check_requirements, refuse_running, refuse_unless_pending
+from ri_declarative.manager.requirements import refuse_running
+from ri_declarative.manager.runs import Runs
 from ri_declarative.manager.targets import Targets
 from ri_declarative.processors.context import DISMISSED
 from ri_declarative.processors.registry import ProcessorRegistry
 from ri_declarative.records import BatchStatistics, BatchSummary, Item, ItemStatus, Progress
-from ri_declarative.sources.open import open_source
-from ri_declarative.sources.repair import read_repairs
-from ri_declarative.sources.source import Source
 from ri_declarative.spec.pipeline import load_pipeline
 from ri_declarative.spec.project import Project, find_project
 
-T = TypeVar("T")
 log = logging.getLogger("ri_declarative")
 
 
@@ -81,7 +79,7 @@ class BatchManager:
         if self._owns_engine:
             self._engine.dispose()
 
-    # ── run, process, reprocess ──────────────────────────────────────────────────────────────
+    # ── run, process, reprocess, resume ──────────────────────────────────────────────────────
 
     def run_pipeline(
         self,
@@ -92,22 +90,19 @@ class BatchManager:
         on_progress: Callable[[Progress], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
         on_batch: Callable[[str], None] | None = None,
+        new_batch: bool = False,
+        wait: bool = False,
+        give_up_after_s: float = GIVE_UP_AFTER_S,
     ) -> BatchSummary:
         """Import one file ("-": standard input) with a pipeline or a processor class, as one batch.
 
-        `continue_on_error=False`: the first failed item stops the batch. Raises ConfigError, SourceError,
-        UsageError or DatabaseError before anything is written, StoppedError when the world stops a run that
-        has begun.
+        A batch of the same content that was stopped from outside is gone on with, unless `new_batch`.
+        `continue_on_error=False`: the first failed item stops the batch. `wait`: for another run of the same
+        content. Raises ConfigError, SourceError, UsageError or DatabaseError before anything is written,
+        StoppedError when the world stops a run that has begun or somebody else works on the same content.
         """
-        definition = self._definitions.named(name)
-        check_requirements(self._books, name, definition.requires)
-        spec = definition.source
-        with open_source(
-            file, format=spec.format, encoding=spec.encoding, delimiter=spec.delimiter, records=spec.records
-        ) as source:
-            watchers = Watchers(on_progress, should_stop, on_batch)
-            batch_id = self._import(definition, source, watchers, continue_on_error=continue_on_error)
-        return self.get_batch_summary(batch_id)
+        manner = Manner(on_progress, should_stop, on_batch, wait, give_up_after_s, continue_on_error)
+        return self.get_batch_summary(self._runs.file(name, file, manner, new_batch=new_batch))
 
     def create_batch(
         self,
@@ -123,7 +118,7 @@ class BatchManager:
         self._definitions.refuse_unknown(batch_type)
         if DISMISSED in (metadata or {}):
             raise UsageError("item-type", f'metadata: "{DISMISSED}" is ri\'s own mark; choose another key')
-        with Store(self._engine, self._books_schema) as store:
+        with self._store() as store:
             with store.transaction() as connection:
                 check_readiness(connection, self._books_schema)
             return store.create_pending(batch_type, items, source_info=source_info or {}, metadata=metadata or {})
@@ -136,21 +131,16 @@ class BatchManager:
         *,
         should_stop: Callable[[], bool] | None = None,
         on_batch: Callable[[str], None] | None = None,
+        give_up_after_s: float = GIVE_UP_AFTER_S,
     ) -> BatchSummary:
         """Process the pending items of a batch that create_batch has made, also of one that stopped early.
 
         `continue_on_error=False`: the first failed item stops the batch, and the rest stays pending.
-        Raises as `run_pipeline` does, and UsageError when nothing is pending or somebody works on the batch.
+        Raises as `run_pipeline` does, and UsageError when nothing is pending.
         """
-        batch = self._books.batch_row(self._books.id_of(batch_id))
-        refuse_running(self._books, batch)
-        refuse_unless_pending(batch)
-        definition = self._definitions.of(batch.batch_type)
-        check_requirements(self._books, batch.batch_type, definition.requires)
-        source = PendingSource(batch, self._books.items(batch.batch_id, status=ItemStatus.PENDING))
-        watchers = Watchers(on_progress, should_stop, on_batch)
-        self._import(definition, source, watchers, stored=batch, continue_on_error=continue_on_error)
-        return self.get_batch_summary(batch.batch_id)
+        batch = self._idle_batch(batch_id)
+        manner = Manner(on_progress, should_stop, on_batch, False, give_up_after_s, continue_on_error)
+        return self.get_batch_summary(self._runs.stored(batch, manner))
 
     def reprocess_batch(
         self,
@@ -161,52 +151,76 @@ class BatchManager:
         on_progress: Callable[[Progress], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
         on_batch: Callable[[str], None] | None = None,
+        give_up_after_s: float = GIVE_UP_AFTER_S,
     ) -> str | None:
         """Take a batch's failed items (or all) through its processor again, as a new batch linked to it.
 
         `corrections`: a repaired file of `export_failed`; only the records it names are taken, with its
-        values; the log warns of those that nothing takes. Gives the new batch's id, or None when there is
-        nothing to reprocess.
+        values; the log warns of those that nothing takes. A batch that did just this and was stopped from
+        outside is gone on with. Gives the batch's id, or None when there is nothing to reprocess.
         """
-        batch = self.get_batch_summary(batch_id)
-        refuse_running(self._books, batch)
-        definition = self._definitions.of(batch.batch_type)
-        parent = Parent(batch, self._books.lineage(batch.batch_id))
-        name, repairs = Path(corrections or "").name, None
-        if corrections is not None:
-            repairs = by_index(read_repairs(corrections), lineage=parent.lineage, name=name)
-        items = self._books.to_reprocess(batch.batch_id, failed_items_only=failed_items_only)
-        if not any(repairs is None or item.index in repairs for item in items):
-            if repairs:
-                log.warning(left_out(name, len(repairs), of=len(repairs)))
-            return None
-        items = self._books.to_reprocess(batch.batch_id, failed_items_only=failed_items_only)
-        source = ItemsSource(batch, items, repairs)
-        new_id = self._import(definition, source, Watchers(on_progress, should_stop, on_batch), parent=parent)
-        with Store(self._engine, self._books_schema) as store:
-            log_repairs(store, new_id, source, name=name, of=len(repairs or ()))
-        return new_id
+        batch = self._idle_batch(batch_id)
+        manner = Manner(on_progress, should_stop, on_batch, False, give_up_after_s)
+        return self._runs.again(batch, manner, failed_items_only=failed_items_only, corrections=corrections)
 
-    def _import(
+    def resume_batch(
         self,
-        definition: Definition,
-        source: Source,
-        watchers: Watchers,
+        batch_id: str,
         *,
-        parent: Parent | None = None,
-        stored: BatchSummary | None = None,
-        continue_on_error: bool = True,
-    ) -> str:
-        return Import(
-            self._engine,
-            self._books_schema,
-            definition,
-            source,
-            watchers,
-            parent=parent,
-            stored=stored,
-            continue_on_error=continue_on_error,
-        ).run()
+        file: str | Path | None = None,
+        max_failed: int | str | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+        should_stop: Callable[[], bool] | None = None,
+        on_batch: Callable[[str], None] | None = None,
+        wait: bool = False,
+        give_up_after_s: float = GIVE_UP_AFTER_S,
+    ) -> BatchSummary:
+        """Finish a batch that stopped early, from where it stopped.
+
+        `file`: its source, where that lies elsewhere now or has grown; what was read before must be the same.
+        `max_failed`: instead of the pipeline's limit. Raises as `run_pipeline` does, and UsageError when there
+        is nothing to finish.
+        """
+        self.rescue_batches()
+        batch = self._books.batch_row(self._books.id_of(batch_id))
+        manner = Manner(on_progress, should_stop, on_batch, wait, give_up_after_s, max_failed=max_failed)
+        return self.get_batch_summary(self._runs.resumed(batch, manner, file=file))
+
+    def unfinished_batches(self) -> list[str]:
+        """Ids of batches that stopped early and can be resumed, the newest first."""
+        return self._books.unfinished()
+
+    def rescue_batches(self) -> list[str]:
+        """Mark batches whose runner is gone as stopped, so that they can be resumed; their ids.
+
+        A batch in processing belongs to its runner until its lease ends. Every run does this first.
+        """
+        with self._store() as store, store.transaction() as connection:
+            return rescue(store, connection)
+
+    def abandon_batch(self, batch_id: str, *, reason: str | None = None) -> BatchSummary:
+        """Give up a batch that stopped early: it is not resumed and needs no attention any more.
+
+        Raises UsageError for one that is completed, StoppedError while somebody works on it.
+        """
+        batch = self._idle_batch(batch_id)
+        with self._store() as store, store.transaction() as connection:
+            if not abandon(store, connection, batch.batch_id, reason=reason):
+                raise UsageError("nothing-to-abandon", f"batch {batch.batch_id} is completed: nothing is left of it")
+        self._runs.release(batch.batch_id)
+        return self.get_batch_summary(batch.batch_id)
+
+    def _idle_batch(self, batch_id: str) -> BatchSummary:
+        batch = self._books.batch_row(self._books.id_of(batch_id))
+        refuse_running(self._books, batch)
+        return batch
+
+    def _store(self) -> Store:
+        return Store(self._engine, self._books_schema)
+
+    @property
+    def _runs(self) -> Runs:
+        return Runs(self._setting, self._books, self._definitions)
 
     # ── the same, awaited ────────────────────────────────────────────────────────────────────
 
@@ -294,15 +308,11 @@ class BatchManager:
     ) -> Iterator[Item]:
         """A batch's items in file order. `status`: only those that stand there ("failed")."""
         wanted = None if status is None else ItemStatus(status)
-        return self._pages(batch_id, lambda id_: self._books.items(id_, status=wanted, limit=limit))
+        yield from self._books.items(self._books.id_of(batch_id), status=wanted, limit=limit)
 
     def iter_logs(self, batch_id: str) -> Iterator[dict[str, Any]]:
         """A batch's log in order."""
-        return self._pages(batch_id, lambda id_: iter(self._books.logs(id_)))
-
-    def _pages(self, batch_id: str, pages: Callable[[str], Iterator[T]]) -> Iterator[T]:
-        """Nothing is asked before the first member is."""
-        yield from pages(self._books.id_of(batch_id))
+        yield from self._books.logs(self._books.id_of(batch_id))
 
     def needs_attention(self, batch_id: str, *, limit: int | None = None) -> Iterator[Item]:
         """A batch's failed items that nothing repeats and nobody dismissed, in file order."""
@@ -329,7 +339,7 @@ class BatchManager:
     def dismiss(self, batch_id: str, items: Sequence[str] = (), *, reason: str | None = None) -> int:
         """Mark failed items (none named: all of the batch) as needing no attention; how many."""
         batch = self.get_batch_summary(batch_id)
-        with Store(self._engine, self._books_schema) as store:
+        with self._store() as store:
             return store.dismiss(batch.batch_id, items, reason=reason)
 
     def migrate(self) -> list[str]:
@@ -371,19 +381,18 @@ class BatchManager:
         """What this database says about pipelines."""
         return Targets(self._engine, self._books_schema)
 
-    # ── where we are ─────────────────────────────────────────────────────────────────────────
-
     @cached_property
     def project(self) -> Project:
         """The project that this manager was opened in. Raises UsageError outside of one."""
         return find_project(self._folder)
 
     @cached_property
+    def _setting(self) -> Setting:
+        return setting_of(self._engine, self._folder)
+
+    @property
     def _books_schema(self) -> str:
-        try:
-            return self.project.spec.bookkeeping_schema
-        except UsageError:
-            return "public"
+        return self._setting.books_schema
 
     @cached_property
     def _books(self) -> Books:

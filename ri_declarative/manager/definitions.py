@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from sqlalchemy import Connection
 
@@ -45,6 +45,10 @@ class Definition(Protocol):
     def limits(self) -> Limits: ...
 
     @property
+    def concurrency(self) -> Literal["one", "many"]:
+        """Whether several batches of it may be worked on at once."""
+
+    @property
     def requires(self) -> Sequence[str]:
         """Batch types that must have completed before."""
 
@@ -79,6 +83,10 @@ class PipelineDefinition:
         return Limits.parse(self.pipeline.spec.limits.max_failed)
 
     @property
+    def concurrency(self) -> Literal["one", "many"]:
+        return self.pipeline.spec.concurrency
+
+    @property
     def requires(self) -> Sequence[str]:
         return self.pipeline.spec.requires
 
@@ -105,6 +113,10 @@ class ClassDefinition:
     source = SourceSpec()
     limits = Limits()
     requires: Sequence[str] = ()
+
+    @property
+    def concurrency(self) -> Literal["one", "many"]:
+        return self.cls.concurrency
 
     @cached_property
     def fingerprint(self) -> str | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ri_declarative.database.books import Books
-from ri_declarative.errors import UsageError
-from ri_declarative.records import BatchStatus, BatchSummary
+from ri_declarative.errors import StoppedError, UsageError
+from ri_declarative.records import BatchStatus, BatchSummary, StopReason
 
 
 def check_requirements(books: Books, batch_type: str, requires: Sequence[str]) -> None:
@@ -44,7 +44,24 @@ def refuse_unless_pending(batch: BatchSummary) -> None:
         )
 
 
+def refuse_unless_unfinished(batch: BatchSummary) -> None:
+    """Raise UsageError when a batch has nothing left to be resumed."""
+    if batch.stop_reason is StopReason.ABANDONED:
+        why = "was abandoned"
+    elif batch.status is BatchStatus.COMPLETED:
+        why = "is completed"
+    elif batch.status is BatchStatus.FAILED and batch.total_items is not None and not batch.pending_items:
+        why = "was read to its end"
+    else:
+        return
+    raise UsageError(
+        "nothing-to-resume",
+        f"batch {batch.batch_id} {why}",
+        hint=f"its failed records are taken again by: ri reprocess {batch.batch_id[:8]}",
+    )
+
+
 def refuse_running(books: Books, batch: BatchSummary) -> None:
-    """Raise UsageError while somebody works on a batch."""
+    """Raise StoppedError while somebody works on a batch."""
     if books.is_owned(batch.batch_id):
-        raise UsageError("batch-running", f"batch {batch.batch_id} is still being worked on", hint="wait for its end")
+        raise StoppedError("batch-running", f"batch {batch.batch_id} is still being worked on", hint="wait for its end")

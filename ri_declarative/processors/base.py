@@ -6,7 +6,7 @@ import inspect
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from ri_declarative.errors import UsageError
 from ri_declarative.processors.blame import cause_of, place_of
@@ -29,6 +29,7 @@ class BaseProcessor(ABC):
 
     batch_type: ClassVar[str] = ""  # default: the class's name, CustomerDataProcessor → customer_data
     chunk_size: ClassVar[int] = 500  # items per transaction; 1: a transaction for each
+    concurrency: ClassVar[Literal["one", "many"]] = "one"  # batches of it that are worked on at once
     retry: ClassVar[Retry | Mapping[str, Any]] = Retry()
 
     @abstractmethod

@@ -7,11 +7,10 @@ in `ENDINGS`, and a test file of the same name.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Protocol, Self
+from typing import Protocol, Self
 
 from ri_declarative.errors import SourceError, SourceFault
 from ri_declarative.records import Record
@@ -40,6 +39,7 @@ READERS: Mapping[str, type[Reader]] = {
     "json": JsonReader,
     "jsonl": JsonLinesReader,
 }
+STDIN, STDIN_ARGUMENT = "<stdin>", "-"
 ENDINGS = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 
 
@@ -89,19 +89,15 @@ def open_source(
     encoding: str | None = None,
     delimiter: str | None = None,
     records: Sequence[str] | None = None,
-    stdin: BinaryIO | None = None,
+    name: str | None = None,
 ) -> Source:
-    """The records of a file, or of standard input when `path` is "-". Close it, or use `with`.
+    """The records of a file. Close it, or use `with`. `name`: what people know it by, "<stdin>" of a spooled one.
 
     `records`: the keys that lead to the array of records in a JSON document; none: it is the document.
     SourceError when the file is missing, unreadable, empty, of unknown format, or has no usable header.
     """
-    if str(path) == "-":
-        options = ReadOptions(_stdin_format(format), encoding, delimiter, tuple(records or ()))
-        stream = ByteStream(stdin or sys.stdin.buffer, "<stdin>", owned=False)
-    else:
-        options = ReadOptions(_format_of(Path(path), format), encoding, delimiter, tuple(records or ()))
-        stream = _open_file(Path(path))
+    options = ReadOptions(format_of(name or path, format), encoding, delimiter, tuple(records or ()))
+    stream = _open_file(Path(path), name)
     try:
         _check_records(options, name=stream.name)
         return source_over(stream, lambda opened: READERS[options.format](opened, options))
@@ -118,6 +114,11 @@ def source_over(stream: ByteStream, make: Callable[[ByteStream], Reader]) -> Fil
         raise SourceError(fault.code, fault.message, hint=fault.hint) from fault
 
 
+def format_of(path: str | Path, declared: str | None) -> str:
+    """How a file is written, as declared or by its ending. SourceError when it cannot be told, or is a folder."""
+    return _stdin_format(declared) if str(path) in (STDIN, STDIN_ARGUMENT) else _format_of(Path(path), declared)
+
+
 def _check_records(options: ReadOptions, *, name: str) -> None:
     if options.records and options.format != "json":
         raise SourceError(
@@ -131,10 +132,10 @@ def _stdin_format(declared: str | None) -> str:
     if declared is None:
         raise SourceError(
             "source-format",
-            "<stdin>: the format cannot be told from a name",
+            f"{STDIN}: the format cannot be told from a name",
             hint="declare it in the pipeline: source: {format: csv}",
         )
-    return _known(declared, name="<stdin>")
+    return _known(declared, name=STDIN)
 
 
 def _format_of(path: Path, declared: str | None) -> str:
@@ -162,14 +163,20 @@ def _known(declared: str, *, name: str) -> str:
     return declared
 
 
-def _open_file(path: Path) -> ByteStream:
+def _open_file(path: Path, name: str | None) -> ByteStream:
     try:
         raw = path.open("rb")
-    except FileNotFoundError:
-        raise SourceError("source-missing", f"{path}: there is no such file{_near_file(path)}") from None
     except OSError as error:
-        raise SourceError("source-unreadable", f"{path}: cannot be read: {error.strerror}") from error
-    return ByteStream(raw, path.name, path=str(path.absolute()))
+        raise unreadable(path, error) from error
+    # Of a spooled file only its name is to be known: it is gone after its batch.
+    return ByteStream(raw, name or path.name, path=None if name else str(path.absolute()))
+
+
+def unreadable(path: Path, error: OSError) -> SourceError:
+    """Why a file cannot be opened, with its likeliest name when there is no such file."""
+    if isinstance(error, FileNotFoundError):
+        return SourceError("source-missing", f"{path}: there is no such file{_near_file(path)}")
+    return SourceError("source-unreadable", f"{path}: cannot be read: {error.strerror}")
 
 
 def _near_file(path: Path) -> str:

@@ -15,8 +15,10 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from ri_declarative.sources.encodings import unknown_encoding
 from ri_declarative.spec.date_words import directives_meant
+from ri_declarative.spec.durations import seconds
 from ri_declarative.spec.model_parts import KeyPath, Model, Names, NamesOrNone, NonEmpty, Number, meaning
 from ri_declarative.spec.positions import clip
+from ri_declarative.spec.retry import Duration
 from ri_declarative.spec.retry import RetrySpec as RetrySpec  # a part of the language like those below
 
 # What `clean` may do to a text, applied in the order written.
@@ -125,6 +127,16 @@ class SourceSpec(Model):
         default={},
         description="Only what needs saying; other headers pass through.",
         examples=[{"email": {"from": "E-mail"}}],
+    )
+    same_file: Literal["again", "warn", "refuse"] = Field(
+        default="warn",
+        description="A file whose content was imported completely before.",
+        json_schema_extra=meaning(
+            again="imported again",
+            warn="imported again, saying when and by which batch it came before",
+            refuse="refused before anything is written",
+        ),
+        examples=["refuse"],
     )
     unknown_fields: Literal["error", "ignore"] = Field(
         default="error",
@@ -325,6 +337,15 @@ class PipelineSpec(Model):
         "timeout.",
         examples=[{"attempts": 3, "backoff": "500ms", "max": "30s"}],
     )
+    concurrency: Literal["one", "many"] = Field(
+        default="one",
+        description="Whether several batches of this pipeline may be worked on at once.",
+        json_schema_extra=meaning(
+            one="a run waits until the batch before it has ended",
+            many="runs of different files go on beside each other",
+        ),
+        examples=["many"],
+    )
     chunk_size: Annotated[int, Field(ge=1, le=100_000)] = Field(
         default=5000, description="Records per transaction.", examples=[1000]
     )
@@ -354,6 +375,11 @@ class ProjectSpec(Model):
     bookkeeping_schema: str = Field(
         default="public", description="The schema of the bookkeeping tables.", examples=["imports"]
     )
+    lease: Duration = Field(
+        default="60s",
+        description="How long a runner may be silent before another one may take its batch over.",
+        examples=["2m"],
+    )
     processors: list[NonEmpty] = Field(
         default=[], description="Packages with processor classes.", examples=[["myapp.processors"]]
     )
@@ -362,6 +388,11 @@ class ProjectSpec(Model):
         description="Defaults for all pipelines.",
         examples=[{"limits": {"max_failed": "5%"}}],
     )
+
+    @property
+    def lease_s(self) -> float:
+        """The lease in seconds."""
+        return seconds(self.lease)
 
     @field_validator("bookkeeping_schema")
     @classmethod

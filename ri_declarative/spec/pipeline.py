@@ -33,7 +33,8 @@ _DECIDES_NOTHING: dict[str, Any] = {
     "record_schema": True,
     "requires": True,
     "retry": True,
-    "source": {"match": True},
+    "source": {"match": True, "same_file": True},
+    "concurrency": True,
 }
 _NO_HOOKS = HookFile(frozenset())
 

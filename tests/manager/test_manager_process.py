@@ -8,11 +8,11 @@ import pytest
 from manager_classes import KeepProcessor, items, variant
 from support.workbench import Workbench
 
-from ri_declarative import BatchManager, BatchSummary, ImportContext, ImportItem, RiError, UsageError
+from ri_declarative import BatchManager, BatchSummary, ImportContext, ImportItem, RiError, StoppedError, UsageError
 
 
-def _refusal(manager: BatchManager, batch_id: str) -> UsageError:
-    with pytest.raises(UsageError) as error:
+def _refusal(manager: BatchManager, batch_id: str) -> RiError:
+    with pytest.raises(RiError) as error:
         manager.process_batch(batch_id)
     return error.value
 
@@ -42,7 +42,7 @@ def test_a_batch_whose_owner_lives_is_left_to_it(workbench: Workbench, manager: 
         " lease_expires_at = clock_timestamp() + interval '1 minute'"
     )
     assert _refusal(manager, batch_id).code == "batch-running"
-    with pytest.raises(UsageError, match="still being worked on"):
+    with pytest.raises(StoppedError, match="still being worked on"):
         manager.reprocess_batch(batch_id)
     assert workbench.sql("SELECT count(*) FROM applied") == [(0,)]
     workbench.sql("UPDATE import_batches SET lease_expires_at = clock_timestamp()")

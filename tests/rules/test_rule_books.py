@@ -165,7 +165,7 @@ def test_standard_input_is_a_source_when_its_format_is_declared(
     content = b"k\tv\n1\ta\n2\tb\n"
     bench.pipeline("p", "source: {format: tsv}\n" + PIPELINE)
     batch = from_stdin(bench, monkeypatch, content)
-    assert (batch.completed_items, batch.source_info["name"], batch.source_info["size"]) == (2, "<stdin>", None)
+    assert (batch.completed_items, batch.source_info["name"], batch.source_info["size"]) == (2, "<stdin>", len(content))
     assert batch.source_info["sha256"] == hashlib.sha256(content).hexdigest()
     assert bench.sql("TABLE t ORDER BY k") == [(1, "a"), (2, "b")]
 
@@ -251,7 +251,7 @@ def test_the_log_of_a_reprocessing_says_that_the_pipeline_has_changed(bench: Wor
         line = next(iter(manager.iter_logs(again)))
         second = manager.get_batch_summary(again)
     assert "the pipeline has changed since" in line["message"]
-    assert line["details"] == {"fingerprint": second.fingerprint, "parent_fingerprint": first.fingerprint}
+    assert line["details"] == {"fingerprint": second.fingerprint, "fingerprint_before": first.fingerprint}
 
 
 # ── the fingerprint ──────────────────────────────────────────────────────────────────────────────

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 from hashlib import sha256
 
@@ -68,27 +67,6 @@ def test_a_folder_is_unreadable(tmp_path):
     with pytest.raises(SourceError, match="is a folder") as caught:
         open_source(tmp_path / "a.csv")
     assert caught.value.code == "source-unreadable"
-
-
-def test_a_file_that_fails_at_its_first_byte_is_unreadable():
-    class Broken(io.RawIOBase):
-        def read(self, size=-1):
-            raise OSError(5, "Input/output error")
-
-    with pytest.raises(SourceError, match="after byte 0: Input/output error") as caught:
-        open_source("-", format="csv", stdin=Broken())
-    assert caught.value.code == "source-unreadable"
-
-
-def test_standard_input_needs_a_format_and_stays_open():
-    stdin = io.BytesIO(b"a,b\n1,2\n")
-    with pytest.raises(SourceError) as caught:
-        open_source("-", stdin=stdin)
-    assert caught.value.code == "source-format"
-    with open_source("-", format="csv", stdin=stdin) as source:
-        assert len(list(source)) == 1
-    assert (source.info.name, source.info.path, source.info.size, source.info.mtime) == ("<stdin>", None, None, None)
-    assert not stdin.closed
 
 
 def test_a_refused_file_is_closed(tmp_path):

@@ -57,6 +57,14 @@ LIMIT :limit;
 SELECT COALESCE(b.status = 'processing' AND b.lease_expires_at > pg_catalog.clock_timestamp(), false) AS owned
 FROM {schema}.import_batches b WHERE b.id = CAST(:batch_id AS uuid);
 
+-- name: unfinished
+-- Ids of batches that stopped early and can be finished, the newest first.
+SELECT b.id::text FROM {schema}.import_batches b
+WHERE (b.status IN ('failed', 'processing') AND b.total IS NULL OR b.total > b.completed + b.failed + b.skipped)
+  AND b.stop_reason IS DISTINCT FROM 'abandoned'
+  AND (b.status <> 'processing' OR b.lease_expires_at < pg_catalog.clock_timestamp())
+ORDER BY b.created_at DESC, b.id;
+
 -- name: reprocess_border
 -- The last index of the next page of a batch's items that might be taken again; NULL when there is none.
 SELECT pg_catalog.max(p.item_index) AS last_index

@@ -1,0 +1,88 @@
+"""A source from where an earlier run stopped, once its read part has proved to be the same."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Iterable
+
+from ri_declarative.database.jsonb import to_jsonb
+from ri_declarative.errors import SourceError, SourceFault
+from ri_declarative.records import Record
+
+_AT_ONCE = 5000  # records
+
+
+class ReadDigest:
+    """A SHA-256 over the records of a source as they are stored; it does not depend on chunks."""
+
+    def __init__(self, source_data: Iterable[str] = (), *, before: ReadDigest | None = None) -> None:
+        """Of the records behind those that `before` covers, as JSON texts."""
+        self._hash: hashlib._Hash = hashlib.sha256() if before is None else before._hash.copy()
+        for text in source_data:
+            self._hash.update(text.encode())
+            self._hash.update(b"\n")  # which no JSON text of ours holds
+
+    def after(self, source_data: Iterable[str]) -> ReadDigest:
+        """With the next records."""
+        return ReadDigest(source_data, before=self)
+
+    def hex(self) -> str:
+        """Of all records so far."""
+        return self._hash.hexdigest()
+
+
+class Position:
+    """How far a source has been read: the records that follow, and the digest of those before.
+
+    `verifiable`: the records come from outside and may have changed; items of the database do not.
+    """
+
+    def __init__(self, records: Iterable[Record], *, verifiable: bool = True) -> None:
+        self.verifiable = verifiable
+        self.digest = ReadDigest()
+        self._records = iter(records)
+        self._fault: SourceFault | None = None
+
+    def take(self, size: int) -> list[Record]:
+        """The next `size` records, fewer at the end. When the source breaks off, what it gave before comes first."""
+        if self._fault is not None:
+            raise self._fault
+        chunk: list[Record] = []
+        try:
+            for record in itertools.islice(self._records, size):
+                chunk.append(record)  # one by one: what came before a fault stays
+        except SourceFault as fault:
+            if not chunk:
+                raise
+            self._fault = fault
+        return chunk
+
+    def move_to(self, next_index: int, read_digest: str | None, *, name: str) -> None:
+        """Pass over the records that are done. Raises SourceError "source-differs" when they are others.
+
+        Raises SourceFault when the source cannot be read that far.
+        """
+        passed = 0
+        while passed < next_index:
+            chunk = self.take(min(_AT_ONCE, next_index - passed))
+            if not chunk:
+                raise _differs(name, f"it ends after {passed:,} records, {next_index:,} were read before")
+            self.digest = self.digest.after(to_jsonb(record.source_data)[0] for record in chunk)
+            passed += len(chunk)
+        found = self.digest.hex()
+        if read_digest is not None and found != read_digest:
+            raise _differs(
+                name,
+                f"its first {next_index:,} records are others than those that were read before "
+                f"(SHA-256 over them {found[:16]}… now, {read_digest[:16]}… then)",
+            )
+
+
+def _differs(name: str, why: str) -> SourceError:
+    return SourceError(
+        "source-differs",
+        f"{name}: {why}",
+        hint="resume with the file that was begun, or one that only adds to it; "
+        "`ri run … --new-batch` imports this one from its start",
+    )

@@ -1,0 +1,202 @@
+"""The verbs that work on batches: run a file, process what is stored, reprocess, resume. Each ends with an import."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ri_declarative.database.books import Books
+from ri_declarative.database.store import Store
+from ri_declarative.engine.limits import Limits
+from ri_declarative.engine.patience import Patience
+from ri_declarative.errors import UsageError
+from ri_declarative.manager.definitions import Definition, Definitions
+from ri_declarative.manager.importing import Ended, Import, Manner, Setting, refuse_reached_limit
+from ri_declarative.manager.items_source import ItemsSource, PendingSource, by_index, left_out, log_repairs
+from ri_declarative.manager.requirements import check_requirements, refuse_unless_pending, refuse_unless_unfinished
+from ri_declarative.manager.works import FileWork, Parent, RepetitionWork, StoredWork, Work
+from ri_declarative.records import BatchSummary, ItemStatus
+from ri_declarative.sources.incoming import Incoming, receive, release_spool, spool_of
+from ri_declarative.sources.open import format_of, open_source
+from ri_declarative.sources.repair import Repair, read_repairs
+from ri_declarative.sources.source import Source
+
+log = logging.getLogger("ri_declarative")
+
+
+@dataclass(frozen=True)
+class Corrections:
+    """A repaired file of `export_failed`."""
+
+    path: Path
+    sha256: str
+
+    @classmethod
+    def of(cls, path: str | Path) -> Corrections:
+        """Raises SourceError when it cannot be read."""
+        with receive(path, Path()) as incoming:
+            return cls(Path(path), incoming.sha256)
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Of one setting."""
+
+    setting: Setting
+    books: Books
+    definitions: Definitions
+
+    def file(self, name: str, file: str | Path, manner: Manner, *, new_batch: bool = False) -> str:
+        """Import a file, or go on with the batch that began with the same content; the batch's id."""
+        definition = self.definitions.named(name)
+        check_requirements(self.books, name, definition.requires)
+        format_of(file, definition.source.format)  # before anything is waited for
+        patience = manner.patience()
+        with (
+            receive(file, self.setting.spool, should_stop=patience.should_stop) as incoming,
+            _opened(definition, incoming.path, incoming.name, is_spooled=incoming.is_spooled) as source,
+        ):
+            work = FileWork(definition, source, incoming.sha256, new_batch=new_batch)
+            return self._import_file(definition, work, manner, patience, incoming)
+
+    def stored(self, batch: BatchSummary, manner: Manner) -> str:
+        """Process the pending items of a batch; its id."""
+        refuse_unless_pending(batch)
+        definition = self.definitions.of(batch.batch_type)
+        check_requirements(self.books, batch.batch_type, definition.requires)
+        patience = manner.patience()
+        books = self.books.patient(patience.through)
+
+        def pending() -> Source:
+            return PendingSource(batch, books.items(batch.batch_id, status=ItemStatus.PENDING))
+
+        work = StoredWork(definition, batch, pending)
+        return self._import(definition, work, manner, patience, known=batch).batch_id
+
+    def again(
+        self,
+        batch: BatchSummary,
+        manner: Manner,
+        *,
+        failed_items_only: bool = True,
+        corrections: str | Path | None = None,
+        resumed: str | None = None,
+    ) -> str | None:
+        """Take a batch's failed items (or all) again; the id of the new batch, or of the one that is gone on with.
+
+        None: there is nothing to take.
+        """
+        definition = self.definitions.of(batch.batch_type)
+        parent = Parent(batch, self.books.lineage(batch.batch_id))
+        known = None if corrections is None else Corrections.of(corrections)
+        repairs: Mapping[int, Repair] | None = None
+        if known is not None:
+            repairs = by_index(read_repairs(known.path), lineage=parent.lineage, name=known.path.name)
+        items = self.books.to_reprocess(batch.batch_id, failed_items_only=failed_items_only)
+        if resumed is None and not any(repairs is None or item.index in repairs for item in items):
+            if repairs and known:
+                log.warning(left_out(known.path.name, len(repairs), of=len(repairs)))
+            return None
+        patience = manner.patience()
+        books = self.books.patient(patience.through)
+        source = ItemsSource(batch, books.to_reprocess(batch.batch_id, failed_items_only=failed_items_only), repairs)
+        repetition = {"all": not failed_items_only, "corrections": known.sha256 if known else None}
+        path = str(known.path.absolute()) if known else None
+        work = RepetitionWork(definition, source, parent, repetition, path, resumed)
+        batch_id = self._import(definition, work, manner, patience).batch_id
+        with Store(self.setting.engine, self.setting.books_schema) as store:
+            log_repairs(store, batch_id, source, name=known.path.name if known else "", of=len(repairs or ()))
+        return batch_id
+
+    def resumed(self, batch: BatchSummary, manner: Manner, *, file: str | Path | None = None) -> str:
+        """Finish a batch that stopped, from its own source or from `file`; its id."""
+        refuse_unless_unfinished(batch)
+        definition = self.definitions.of(batch.batch_type)
+        refuse_reached_limit(batch, definition.limits if manner.max_failed is None else Limits.parse(manner.max_failed))
+        if batch.parent_batch_id is not None:
+            self._resumed_repetition(batch, manner)
+        elif batch.total_items is not None:
+            self.stored(batch, manner)
+        else:
+            self._resumed_file(definition, batch, manner, file)
+        return batch.batch_id
+
+    def release(self, batch_id: str) -> None:
+        """Nobody will go on with a batch: what was kept of its source is not needed any more."""
+        release_spool(self.setting.spool, batch_id)
+
+    def _resumed_repetition(self, batch: BatchSummary, manner: Manner) -> None:
+        assert batch.parent_batch_id is not None
+        repetition = batch.source_info.get("repetition") or {}
+        path = batch.source_info.get("corrections_path")
+        if path is not None and Corrections.of(path).sha256 != repetition.get("corrections"):
+            raise UsageError(
+                "repair-changed",
+                f"{path} is not the file any more whose corrections batch {batch.batch_id} began to take in",
+                hint=f"take what is left with the new one: ri reprocess {batch.parent_batch_id[:8]} --from {path}",
+            )
+        parent = self.books.batch_row(batch.parent_batch_id)
+        only_failed = not repetition.get("all")
+        self.again(parent, manner, failed_items_only=only_failed, corrections=path, resumed=batch.batch_id)
+
+    def _resumed_file(
+        self, definition: Definition, batch: BatchSummary, manner: Manner, file: str | Path | None
+    ) -> None:
+        patience = manner.patience()
+        path, is_spooled = self._path_of(batch, file)
+        with receive(path, self.setting.spool, should_stop=patience.should_stop) as incoming:
+            name = str(batch.source_info.get("name")) if is_spooled else incoming.name
+            with _opened(definition, incoming.path, name, is_spooled=is_spooled or incoming.is_spooled) as source:
+                work = FileWork(definition, source, incoming.sha256, batch_id=batch.batch_id)
+                self._import_file(definition, work, manner, patience, incoming)
+
+    def _path_of(self, batch: BatchSummary, file: str | Path | None) -> tuple[str | Path, bool]:
+        """Where the source of a batch lies now, and whether that is the spool."""
+        if file is not None:
+            return file, False
+        kept = spool_of(self.setting.spool, batch.batch_id)
+        if kept.is_file():
+            return kept, True
+        path = batch.source_info.get("path")
+        if path is None:
+            raise UsageError(
+                "source-gone",
+                f"batch {batch.batch_id} read {batch.source_info.get('name')}, of which nothing is kept here",
+                hint=f"give it the same data: ri resume {batch.batch_id[:8]} --file FILE (`-` is stdin)",
+            )
+        return str(path), False
+
+    def _import_file(
+        self, definition: Definition, work: FileWork, manner: Manner, patience: Patience, incoming: Incoming
+    ) -> str:
+        def on_batch(batch_id: str) -> None:
+            incoming.keep_as(batch_id)
+            if manner.on_batch is not None:
+                manner.on_batch(batch_id)
+
+        ended = self._import(definition, work, manner._replace(on_batch=on_batch), patience)
+        if ended.reason is None:
+            self.release(ended.batch_id)
+        return ended.batch_id
+
+    def _import(
+        self, definition: Definition, work: Work, manner: Manner, patience: Patience, known: BatchSummary | None = None
+    ) -> Ended:
+        return Import(self.setting, definition, work, manner, patience, known).run()
+
+
+@contextmanager
+def _opened(definition: Definition, path: Path, name: str, *, is_spooled: bool) -> Iterator[Source]:
+    spec = definition.source
+    with open_source(
+        path,
+        format=spec.format,
+        encoding=spec.encoding,
+        delimiter=spec.delimiter,
+        records=spec.records,
+        name=name if is_spooled else None,
+    ) as source:
+        yield source

@@ -1,0 +1,243 @@
+"""What there is to do in a batch: a file, records of another batch once more, or items that create_batch has stored.
+
+Each knows where its records come from, which stopped batch it would go on with, and how to find its place in it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Protocol
+
+from sqlalchemy import Connection
+
+from ri_declarative.database.ownership import NewBatch, Stopped
+from ri_declarative.database.siblings import Sibling, Working, same_content, same_repetition
+from ri_declarative.database.store import Store
+from ri_declarative.engine.resumed import Position
+from ri_declarative.errors import SourceError
+from ri_declarative.manager.definitions import Definition
+from ri_declarative.processors.context import DISMISSED
+from ri_declarative.records import BatchStatus, BatchSummary, Record, StopReason
+from ri_declarative.sources.source import Source
+
+log = logging.getLogger("ri_declarative")
+
+# What stopped these was not their own doing: the same command goes on with them.
+_GONE_ON_WITH = (
+    StopReason.LOST,
+    StopReason.INTERRUPTED,
+    StopReason.DATABASE,
+    StopReason.SOURCE,
+    StopReason.ERROR,
+)
+
+
+class Work(Protocol):
+    """What a run is to do."""
+
+    @property
+    def source(self) -> Source: ...
+
+    @property
+    def source_info(self) -> Mapping[str, Any]:
+        """What the batch is to know of its source."""
+
+    def unfinished(self, store: Store, connection: Connection) -> str | None:
+        """The stopped batch that this work belongs to; None: it needs a new one."""
+
+    def new(self, store: Store, connection: Connection) -> NewBatch:
+        """A batch for it. Raises UsageError or SourceError when there must be none."""
+
+    def is_same(self, other: Working) -> bool:
+        """Whether somebody does just this already."""
+
+    def waits_for(self, other: Working) -> bool:
+        """Whether `concurrency: one` keeps it from beginning."""
+
+    def position(self, stopped: Stopped | None) -> Position:
+        """The records from where a stopped batch ended (None: from the start). Raises SourceError."""
+
+
+@dataclass(frozen=True)
+class Parent:
+    """The batch that is reprocessed, and all batches whose records count as one file with its."""
+
+    batch: BatchSummary
+    lineage: tuple[str, ...]  # the one that read the records first comes first
+
+
+@dataclass
+class FileWork:
+    """A file, or what was kept of a source that could be read only once."""
+
+    definition: Definition
+    source: Source
+    sha256: str
+    new_batch: bool = False  # whatever there is of the same content
+    batch_id: str | None = None  # to be gone on with
+
+    @cached_property
+    def source_info(self) -> Mapping[str, Any]:
+        """Its digest with the rest."""
+        return {**self.source.info.as_json(), "sha256": self.sha256}
+
+    def unfinished(self, store: Store, connection: Connection) -> str | None:
+        """The batch named, or the newest one of the same content when it was stopped from outside."""
+        if self.batch_id is not None or self.new_batch:
+            return self.batch_id
+        newest = next(iter(self._siblings(store, connection)), None)
+        return newest.batch_id if newest is not None and newest.stop_reason in _GONE_ON_WITH else None
+
+    def new(self, store: Store, connection: Connection) -> NewBatch:
+        """Raises SourceError "same-file" when the pipeline refuses what was imported before."""
+        siblings = self._siblings(store, connection)
+        self._tell_of_stopped(siblings)
+        before = next((one for one in siblings if one.status is BatchStatus.COMPLETED), None)
+        if before is not None:
+            self._tell_of_same(before)
+        return NewBatch(self.definition.batch_type, self.source_info, self.definition.fingerprint)
+
+    def is_same(self, other: Working) -> bool:
+        """Of the same content."""
+        if other.batch_id == self.batch_id:
+            return True
+        return other.parent_batch_id is None and other.sha256 == self.sha256
+
+    def waits_for(self, other: Working) -> bool:
+        """As `is_source` says."""
+        return is_source(other)
+
+    def position(self, stopped: Stopped | None) -> Position:
+        """Behind the records that are done, which must be the same ones."""
+        position = Position(self.source)
+        if stopped is not None:
+            position.move_to(stopped.next_index, stopped.read_digest, name=self.source.info.name)
+        return position
+
+    def _siblings(self, store: Store, connection: Connection) -> list[Sibling]:
+        return same_content(store, connection, self.definition.batch_type, self.sha256)
+
+    def _tell_of_stopped(self, siblings: list[Sibling]) -> None:
+        newest = next(iter(siblings), None)
+        if newest is None or newest.status is BatchStatus.COMPLETED:
+            return
+        if newest.stop_reason is not StopReason.ABANDONED:
+            log.warning(
+                "batch %s of the same content stays stopped (%s): ri abandon %s",
+                newest.batch_id,
+                newest.stop_reason,
+                newest.batch_id[:8],
+            )
+
+    def _tell_of_same(self, before: Sibling) -> None:
+        policy, name = self.definition.source.same_file, self.source.info.name
+        when = f"{before.completed_at:%Y-%m-%d %H:%M:%S %Z}" if before.completed_at else "before"
+        message = f"{name}: the same content was imported {when} by batch {before.batch_id}"
+        if policy == "refuse":
+            raise SourceError(
+                "same-file", f"{message}; the pipeline refuses it again", hint="source.same_file: warn lets it through"
+            )
+        if policy == "warn":
+            log.warning("%s; importing it again", message)
+
+
+@dataclass
+class RepetitionWork:
+    """Records of a batch once more. `source` gives those that are left."""
+
+    definition: Definition
+    source: Source
+    parent: Parent
+    repetition: Mapping[str, Any]  # which records, and with which corrections
+    corrections_path: str | None = None
+    batch_id: str | None = None  # to be gone on with
+
+    @cached_property
+    def source_info(self) -> Mapping[str, Any]:
+        """The parent's, with what is done to its records."""
+        path = {} if self.corrections_path is None else {"corrections_path": self.corrections_path}
+        return {**self.source.info.as_json(), "repetition": dict(self.repetition), **path}
+
+    def unfinished(self, store: Store, connection: Connection) -> str | None:
+        """The batch named, or the newest one that did the same and was stopped from outside."""
+        if self.batch_id is not None:
+            return self.batch_id
+        siblings = same_repetition(store, connection, self.parent.batch.batch_id, self.repetition)
+        newest = next(iter(siblings), None)
+        return newest.batch_id if newest is not None and newest.stop_reason in _GONE_ON_WITH else None
+
+    def new(self, store: Store, connection: Connection) -> NewBatch:
+        """Linked to its parent, from which it takes what callers and hooks have remembered."""
+        batch = self.parent.batch
+        return NewBatch(
+            self.definition.batch_type,
+            self.source_info,
+            self.definition.fingerprint,
+            parent_batch_id=batch.batch_id,
+            metadata=inherited(batch.metadata),
+        )
+
+    def is_same(self, other: Working) -> bool:
+        """Of the same parent."""
+        return other.batch_id == self.batch_id or other.parent_batch_id == self.parent.batch.batch_id
+
+    def waits_for(self, other: Working) -> bool:
+        """As `is_source` says."""
+        return is_source(other)
+
+    def position(self, stopped: Stopped | None) -> Position:
+        """Items keep the places of their records: those before are done."""
+        return Position(_from(self.source, stopped.next_index if stopped else 0), verifiable=False)
+
+
+@dataclass
+class StoredWork:
+    """The pending items of a batch that create_batch has made."""
+
+    definition: Definition
+    batch: BatchSummary
+    pending: Callable[[], Source] = field(repr=False)
+
+    @cached_property
+    def source(self) -> Source:
+        """Of the items that are left when it is first read."""
+        return self.pending()
+
+    source_info: Mapping[str, Any] = field(default_factory=dict)
+
+    def unfinished(self, store: Store, connection: Connection) -> str | None:
+        """Its own batch."""
+        return self.batch.batch_id
+
+    def new(self, store: Store, connection: Connection) -> NewBatch:
+        """Never asked for."""
+        raise AssertionError("the items belong to a batch already")
+
+    def is_same(self, other: Working) -> bool:
+        """On the same batch."""
+        return other.batch_id == self.batch.batch_id
+
+    def waits_for(self, other: Working) -> bool:
+        """Of nobody: the application that has made the batch knows what may go on beside what."""
+        return False
+
+    def position(self, stopped: Stopped | None) -> Position:
+        """What is not pending is not read."""
+        return Position(_from(self.source, stopped.next_index if stopped else 0), verifiable=False)
+
+
+def is_source(other: Working) -> bool:
+    """Whether a batch reads a file, or records once more, and not what an application has stored."""
+    return other.sha256 is not None or other.parent_batch_id is not None
+
+
+def inherited(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """What a batch that reprocesses another one takes over: what callers and hooks have stored, not our marks."""
+    return {key: value for key, value in metadata.items() if key != DISMISSED}
+
+
+def _from(records: Source, next_index: int) -> Iterator[Record]:
+    return (record for record in records if record.index >= next_index)

@@ -1,0 +1,364 @@
+"""Several runners at once: on one file, on files that share keys, on one batch; and a table that changes under a run.
+
+Runners meet where a hook's file is read, just before they look for a batch to own, so that they really race.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from support.embedded import eventually
+
+from faults.conftest import Make
+from faults.support.invariants import batches_of, check_invariants
+from faults.support.oracle import judge, read_csv
+from faults.support.project import NAME, FaultProject, Said, Shape
+from faults.support.records import records
+
+pytestmark = pytest.mark.faults
+
+RUNNERS = 8
+ROUNDS = 50  # of RUNNERS that do not wait
+WAITING_ROUNDS = 5
+FEWER_ROUNDS = 5  # of races that take longer
+RECORDS = 120
+FILE = "members.csv"
+PATIENCE_S = 60.0
+
+# Behind a hook's file: its body waits for so many runners, and a record may hold the run up while a file is missing.
+MEETING = """
+
+import os
+import time
+from pathlib import Path
+
+
+def _meet(folder, number):
+    Path(folder, str(os.getpid())).touch()
+    deadline = time.monotonic() + 30
+    while len(os.listdir(folder)) < number and time.monotonic() < deadline:
+        time.sleep(0.001)
+
+
+if "MEETING" in os.environ:
+    _meet(os.environ["MEETING"], int(os.environ["RUNNERS"]))
+
+
+def validate_item(item, ctx):
+    gate = os.environ.get("GATE")
+    if gate and item.line == int(os.environ["GATE_LINE"]):
+        Path(gate, "reached").touch()
+        while not Path(gate, "open").exists():
+            time.sleep(0.005)
+    return True
+"""
+
+
+@pytest.mark.parametrize("same_file", ["warn", "refuse"])
+def test_of_eight_runs_of_one_file_one_works_and_the_others_say_who(make: Make, same_file: str) -> None:
+    project = made(make, Shape(pipeline=f"source.same_file: {same_file}"))
+    told = 0
+    for number in range(ROUNDS // 2):
+        seed = round_of(project, number)
+        runners = meeting(project, [("run", NAME, FILE)] * RUNNERS)
+        said = [project.ended(runner) for runner in runners]
+        late = {"warn": 1, "refuse": 2}[same_file]  # who comes after the end finds the batch completed
+        assert set(codes(said)) <= {1, 3, late}, f"{seed}: {said}"
+        one_has_worked(project, seed=seed, same_file=same_file)
+        for runner, one in zip(runners, said, strict=True):
+            if one.code == 3:
+                says_who_works(one, others={other.pid for other in runners} - {runner.pid})
+                told += 1
+            if one.code == 2:
+                assert "error[same-file]" in one.err, f"{seed}: {one.err}"
+    assert told >= ROUNDS // 2, "hardly any of them met"
+    check_invariants(project)
+
+
+def test_of_eight_runs_that_wait_all_find_the_file_imported(make: Make) -> None:
+    project = made(make, Shape())
+    for number in range(WAITING_ROUNDS):
+        seed = round_of(project, number)
+        said = ended(project, meeting(project, [("run", NAME, FILE, "--wait")] * RUNNERS))
+        assert codes(said) == [1] * RUNNERS, f"{seed}: {said}"
+        one_has_worked(project, seed=seed, same_file="warn")
+        check_invariants(project)
+
+
+def test_when_the_one_that_works_is_killed_one_of_those_that_wait_takes_over(make: Make) -> None:
+    project = made(make, Shape())
+    for number in range(FEWER_ROUNDS):
+        seed = round_of(project, number)
+        with_gate = gate_at(project, line_of(project, 0.6), f"gate-{number}")
+        worker = project.start("run", NAME, FILE, **with_gate)
+        wait_for(Path(with_gate["GATE"], "reached"), worker)
+        waiting = meeting(project, [("run", NAME, FILE, "--wait")] * (RUNNERS - 2))
+        worker.kill()
+        project.ended(worker)
+        said = ended(project, waiting)
+        assert codes(said) == [1] * len(waiting), f"{seed}: {said}"
+        one_has_worked(project, seed=seed, same_file="warn")
+        check_invariants(project)
+
+
+# ── files that share keys ────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("writes", ["sets", "walk", "process_item"])
+def test_opposite_orders_of_the_same_keys_at_once_lose_nothing(make: Make, writes: str) -> None:
+    """One transaction for a file: two of them that write row by row in file order meet in the middle and deadlock."""
+    project = made(make, Shape(writes, chunk_size=RECORDS, lease="10s", pipeline="concurrency: many"))
+    name = project.database.name
+    project.sql(f"ALTER DATABASE {name} SET deadlock_timeout = '100ms'")
+    if writes == "walk":
+        make_slow(project)
+    for number in range(FEWER_ROUNDS):
+        forward, backward = opposite_files(project, number)
+        said = ended(project, meeting(project, [("run", NAME, forward), ("run", NAME, backward)]))
+        assert codes(said) == [0, 0], f"round {number}: {said}"
+        check_invariants(project, in_order=False)
+        each_key_was_written_by_both(project, number, writes)
+    deadlocks = project.sql("SELECT deadlocks FROM pg_stat_database WHERE datname = %s", (name,))[0][0]
+    assert deadlocks > 0 or writes != "walk", "nothing was tested"
+
+
+def test_of_two_files_of_a_pipeline_one_waits_for_the_other(make: Make) -> None:
+    project = made(make, Shape())
+    forward, backward = opposite_files(project, 0)
+    with_gate = gate_at(project, line_of(project, 0.6, forward), "gate")
+    first = project.start("run", NAME, forward, **with_gate)
+    wait_for(Path(with_gate["GATE"], "reached"), first)
+    second = project.start("run", NAME, backward)
+    assert second.stderr is not None
+    told = second.stderr.readline()
+    assert f"process {first.pid}" in told, told
+    assert second.poll() is None, "it did not wait"
+    Path(with_gate["GATE"], "open").touch()
+    assert codes(ended(project, [first, second])) == [0, 0]
+    order = project.sql(
+        "SELECT source_info ->> 'name', started_at >= lag(completed_at) OVER (ORDER BY started_at) "
+        "FROM import_batches ORDER BY started_at"
+    )
+    assert order == [(forward, None), (backward, True)]
+    check_invariants(project)
+
+
+def test_a_file_that_waits_goes_on_when_the_runner_it_waits_for_is_killed(make: Make) -> None:
+    project = made(make, Shape())
+    forward, backward = opposite_files(project, 0)
+    with_gate = gate_at(project, line_of(project, 0.6, forward), "gate")
+    first = project.start("run", NAME, forward, **with_gate)
+    wait_for(Path(with_gate["GATE"], "reached"), first)
+    second = project.start("run", NAME, backward)
+    assert second.stderr is not None
+    assert f"process {first.pid}" in second.stderr.readline()
+    first.kill()
+    assert codes(ended(project, [first, second])) == [-signal.SIGKILL, 0]
+    assert project.sql("SELECT stop_reason FROM import_batches ORDER BY started_at") == [("lost",), (None,)]
+    assert project.ri("run", NAME, forward).code == 0
+    check_invariants(project, in_order=False)
+
+
+# ── one batch ────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_batch_that_is_reprocessed_by_several_at_once_is_repaired_once(make: Make) -> None:
+    project = made(make, Shape())
+    for number in range(FEWER_ROUNDS):
+        seed = round_of(project, number)
+        assert project.ri("run", NAME, FILE).code == 1
+        batch_id = project.sql("SELECT id::text FROM import_batches WHERE failed > 0 ORDER BY started_at DESC")[0][0]
+        assert project.repair(batch_id) == 3
+        runners = meeting(project, [("reprocess", batch_id, "--from", "fix.csv")] * 4)
+        said = ended(project, runners)
+        assert set(codes(said)) <= {0, 3}, f"{seed}: {said}"
+        for one in said:
+            assert one.code == 0 or "error[batch-running]" in one.err or "error[already-reprocessed]" in one.err, one
+        repeats = project.sql(
+            "SELECT count(*), count(DISTINCT c.parent_item_id) FROM import_batch_items c "
+            "JOIN import_batch_items p ON p.id = c.parent_item_id WHERE p.batch_id = %s AND c.status = 'completed'",
+            (batch_id,),
+        )
+        assert repeats == [(3, 3)], seed
+        check_invariants(project)
+
+
+# ── a table that changes under a run ─────────────────────────────────────────────────────────
+
+CHANGES = {  # what another session does → (what the message names, what repairs it)
+    "ALTER TABLE public.members DROP COLUMN greeting": (
+        "greeting",
+        "ALTER TABLE public.members ADD COLUMN greeting text; UPDATE public.members SET greeting = 'Dear ' || name",
+    ),
+    "ALTER TABLE public.members RENAME COLUMN joined_on TO joined": (
+        "joined_on",
+        "ALTER TABLE public.members RENAME COLUMN joined TO joined_on",
+    ),
+    "ALTER TABLE public.members ALTER COLUMN joined_on TYPE int USING joined_on - date '2000-01-01'": (
+        "joined_on",
+        "ALTER TABLE public.members ALTER COLUMN joined_on TYPE date USING date '2000-01-01' + joined_on",
+    ),
+    "ALTER TABLE public.members RENAME TO members_of_old": (
+        "members",
+        "ALTER TABLE public.members_of_old RENAME TO members",
+    ),
+    "ALTER TABLE public.countries RENAME COLUMN code TO iso": (
+        "code",
+        "ALTER TABLE public.countries RENAME COLUMN iso TO code",
+    ),
+}
+
+
+@pytest.mark.parametrize("writes", ["sets", "walk"])
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_table_that_changes_in_mid_run_stops_it_once_and_it_goes_on_after_the_repair(
+    make: Make, writes: str, change: str
+) -> None:
+    named, repair = CHANGES[change]
+    project = made(make, Shape(writes))
+    round_of(project, 0)
+    with_gate = gate_at(project, line_of(project, 0.6), "gate")
+    runner = project.start("run", NAME, FILE, **with_gate)
+    wait_for(Path(with_gate["GATE"], "reached"), runner)
+    before = eventually_still(project)
+    project.sql("SET session_replication_role = replica;" + change)
+    Path(with_gate["GATE"], "open").touch()
+    said = project.ended(runner)
+    assert said.code == 3, said
+    assert f'"{named}"' in said.err or f".{named}" in said.err, said.err
+    assert "ri run" in said.err or "ri resume" in said.err, f"does not say how to go on: {said.err}"
+    standing = project.sql("SELECT status, stop_reason, failed FROM import_batches")
+    assert standing == [("failed", "database", before)], "it did not stop at once"
+    again = project.ri("run", NAME, FILE)
+    assert again.code == 2, again
+    assert named in again.err
+    assert project.sql("SELECT status, stop_reason, failed FROM import_batches") == standing
+    project.sql("SET session_replication_role = replica;" + repair)  # the audit shall not see the repair
+    assert project.ri("run", NAME, FILE).code == 1
+    check_invariants(project)
+
+
+def eventually_still(project: FaultProject) -> int:
+    """The failed records of the one batch, once the chunk that was being written when the gate was reached is in."""
+    assert eventually(lambda: project.sql("SELECT next_index > 0 FROM import_batches") == [(True,)])
+    return int(project.sql("SELECT failed FROM import_batches")[0][0])
+
+
+# ── helpers ──────────────────────────────────────────────────────────────────────────────────
+
+
+def made(make: Make, shape: Shape) -> FaultProject:
+    """A project of the shape whose hook knows meetings and gates. `source.KEY: VALUE` belongs to its source."""
+    belongs_to_source = shape.pipeline.startswith("source.")
+    project = make(
+        Shape(shape.writes, shape.chunk_size, shape.lease, "" if belongs_to_source else shape.pipeline + "\n")
+    )
+    hook = project.root / "hooks" / f"{NAME}.py"
+    hook.write_text(hook.read_text() + MEETING)
+    if belongs_to_source:
+        pipeline = project.root / "pipelines" / f"{NAME}.yaml"
+        line = f"source:\n  {shape.pipeline.removeprefix('source.')}\n"
+        pipeline.write_text(pipeline.read_text().replace("source:\n", line, 1))
+    return project
+
+
+def round_of(project: FaultProject, number: int) -> str:
+    """A new file for the round; says with which seed it was made."""
+    project.file(FILE, records(RECORDS, seed=number, label=f"r{number}x"))
+    return f"seed={number}"
+
+
+def meeting(project: FaultProject, commands: Sequence[Sequence[str]]) -> list[subprocess.Popen[str]]:
+    """These commands, running; they wait for each other before they look for work."""
+    folder = project.root / f"meeting-{time.monotonic_ns()}"
+    folder.mkdir()
+    together = {"MEETING": str(folder), "RUNNERS": str(len(commands))}
+    return [project.start(*words, **together) for words in commands]
+
+
+def ended(project: FaultProject, processes: Sequence[subprocess.Popen[str]]) -> list[Said]:
+    """What each has said."""
+    return [project.ended(process) for process in processes]
+
+
+def codes(said: Sequence[Said]) -> list[int]:
+    """Their exit codes."""
+    return [one.code for one in said]
+
+
+def one_has_worked(project: FaultProject, *, seed: str, same_file: str) -> None:
+    """Of the batches of the newest content one has written all rows; the others, which came later, changed nothing."""
+    rows = project.sql(
+        "SELECT status, failed, inserted, updated, total FROM import_batches WHERE source_info ->> 'sha256' = "
+        "(SELECT source_info ->> 'sha256' FROM import_batches ORDER BY created_at DESC LIMIT 1) ORDER BY started_at"
+    )
+    assert [(status, failed, total) for status, failed, _, _, total in rows] == [("completed", 3, RECORDS)] * len(rows)
+    assert rows[0][2] > 0, seed
+    assert [inserted for _, _, inserted, _, _ in rows[1:]] == [0] * (len(rows) - 1), f"{seed}: {rows}"
+    assert same_file == "warn" or len(rows) == 1, f"{seed}: {rows}"
+
+
+def says_who_works(said: Said, *, others: set[int]) -> None:
+    """It names the process that works, one of the others, and how to wait for it."""
+    assert "error[batch-running]" in said.err, said.err
+    assert any(f"process {pid}" in said.err for pid in others), f"{others}: {said.err}"
+    assert "--wait" in said.err, said.err
+
+
+def line_of(project: FaultProject, share: float, name: str = FILE) -> int:
+    """The line of a good record that far into the file."""
+    read = read_csv((project.root / name).read_text())
+    for record in read[int(share * len(read)) :]:
+        if not judge(record.cells, project.shape):
+            assert record.line is not None
+            return record.line
+    raise AssertionError("no good record")
+
+
+def gate_at(project: FaultProject, line: int, name: str) -> dict[str, str]:
+    """The environment of a runner that stops in the hook at this line until the gate is opened."""
+    folder = project.root / name
+    folder.mkdir()
+    return {"GATE": str(folder), "GATE_LINE": str(line)}
+
+
+def wait_for(path: Path, runner: subprocess.Popen[str]) -> None:
+    """Nothing; the runner has made the file."""
+    assert eventually(lambda: path.exists() or runner.poll() is not None, within_s=PATIENCE_S)
+    assert path.exists(), runner.communicate()
+
+
+def opposite_files(project: FaultProject, number: int) -> tuple[str, str]:
+    """Two files of the same keys, each with names of its own, the second one from the last to the first."""
+    rows = list(
+        {cells["email"].lower(): cells for cells in records(RECORDS, seed=number, bad=(), label=f"o{number}x")}.values()
+    )
+    forward, backward = f"forward-{number}.csv", f"backward-{number}.csv"
+    project.file(forward, [{**cells, "name": f"forward {n}"} for n, cells in enumerate(rows)])
+    project.file(backward, [{**cells, "name": f"backward {n}"} for n, cells in enumerate(reversed(rows))])
+    return forward, backward
+
+
+def make_slow(project: FaultProject) -> None:
+    """Nothing; each new row takes a moment, so that two transactions overlap."""
+    project.sql(
+        "CREATE FUNCTION public.slow() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN PERFORM pg_sleep(0.003); RETURN NEW; END $$;"
+        "CREATE TRIGGER slow BEFORE INSERT OR UPDATE ON public.members FOR EACH ROW EXECUTE FUNCTION public.slow()"
+    )
+
+
+def each_key_was_written_by_both(project: FaultProject, number: int, writes: str) -> None:
+    """Both batches completed each record; one inserted its row, the other one updated it."""
+    batches = [b for b in batches_of(project) if b.row["source_info"]["name"].endswith(f"-{number}.csv")]
+    assert len(batches) == 2
+    ends = [{item.cells["email"].lower(): item.action for item in batch.items} for batch in batches]
+    assert ends[0].keys() == ends[1].keys()
+    pairs = Counter(tuple(sorted((str(ends[0][key]), str(ends[1][key])))) for key in ends[0])
+    assert set(pairs) == {("inserted", "updated")}, f"{writes}: {pairs}"

@@ -1,0 +1,121 @@
+"""A run is killed at every call that reaches the server, then one command is given: all is as if nothing had been.
+
+strace kills before the call is made. In other series the answers are lost, and SIGTERM comes instead of SIGKILL.
+A series is split in blocks, so that two processes can share it; RI_FAULTS_EVERY=7 takes every seventh point only.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from faults.support.invariants import check_invariants
+from faults.support.project import FaultProject, Said
+from faults.support.scenario import SCENARIOS, Point, Scenario, Stage, Stages
+
+pytestmark = pytest.mark.faults
+
+BLOCKS = range(6)
+EVERY = int(os.environ.get("RI_FAULTS_EVERY", "1"))
+by_block = pytest.mark.parametrize("block", BLOCKS)
+Play = Callable[[Stage, FaultProject, Point], bool]
+
+
+def play_all(stage: Stage, call: str, block: int, folder: Path, *, play: Play) -> tuple[int, int]:
+    """How many points of a block the fault has hit, and how many it missed. Fails with all that went wrong."""
+    points = stage.points(call)[::EVERY][block :: len(BLOCKS)]
+    wrong, hit = [], 0
+    for point in points:
+        try:
+            with stage.project(folder / str(point)) as project:
+                hit += play(stage, project, point)
+        except AssertionError as error:
+            wrong.append(f"── {stage.scenario} {point}\n{error}\n{_last_words(project)}")
+    if wrong:
+        pytest.fail(f"{len(wrong)} of {len(points)} points: " + "\n".join(wrong), pytrace=False)
+    return hit, len(points) - hit
+
+
+def _last_words(project: FaultProject) -> str:
+    return "\n".join(f"exit code {said.code}: {said.out}{said.err}" for said in project.said[-2:])
+
+
+# ── SIGKILL ──────────────────────────────────────────────────────────────────────────────────
+
+
+@by_block
+@pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=str)
+def test_a_command_killed_at_any_point_is_finished_by_one_command(
+    stages: Stages, scenario: Scenario, block: int, tmp_path: Path, record_property: Callable[[str, int], None]
+) -> None:
+    killed, missed = play_all(stages.of(scenario), "sendto", block, tmp_path, play=_kill)
+    record_property("points killed", killed)
+    assert not missed
+
+
+def _kill(stage: Stage, project: FaultProject, point: Point) -> bool:
+    said = stage.disturbed(project, point, "signal=SIGKILL")
+    if said.code != -signal.SIGKILL:
+        assert said.code == stage.code
+        return False
+    check_invariants(project, finished=False)
+    again = stage.scenario.again(project)
+    assert again.code == stage.code, again
+    check_invariants(project, reference=stage.reference)
+    return True
+
+
+# ── lost answers ─────────────────────────────────────────────────────────────────────────────
+
+
+@by_block
+def test_a_run_whose_answer_is_lost_at_any_point_ends_as_if_it_had_come(
+    stages: Stages, block: int, tmp_path: Path, record_property: Callable[[str, int], None]
+) -> None:
+    survived, missed = play_all(stages.of(SCENARIOS["run-sets"]), "recvfrom", block, tmp_path, play=_lose_an_answer)
+    record_property("lost answers survived", survived)
+    assert missed <= survived / 10  # an answer that comes in two parts one time is whole another time
+
+
+def _lose_an_answer(stage: Stage, project: FaultProject, point: Point) -> bool:
+    said = stage.disturbed(project, point, "error=ECONNRESET")
+    assert said.code == stage.code
+    check_invariants(project, reference=stage.reference)
+    return "(INJECTED)" in (project.root / "strace" / point.thread).read_text()
+
+
+# ── SIGTERM ──────────────────────────────────────────────────────────────────────────────────
+
+
+@by_block
+def test_a_run_that_is_asked_to_stop_at_any_point_stops_or_ends(
+    stages: Stages, block: int, tmp_path: Path, record_property: Callable[[str, int], None]
+) -> None:
+    asked, missed = play_all(stages.of(SCENARIOS["run-sets"]), "sendto", block, tmp_path, play=_ask_to_stop)
+    record_property("points stopped", asked)
+    assert not missed
+
+
+def _ask_to_stop(stage: Stage, project: FaultProject, point: Point) -> bool:
+    said = stage.disturbed(project, point, "signal=SIGTERM")
+    check_invariants(project, finished=said.code == stage.code)
+    assert said.code in (stage.code, 143, -signal.SIGTERM)
+    if said.code != stage.code:
+        _is_told_how_to_go_on(project, said)
+        again = project.ri(*stage.scenario.words(project))  # nobody has to wait: the batch is nobody's any more
+        assert again.code == stage.code, again
+    check_invariants(project, reference=stage.reference)
+    return "SIGTERM" in (project.root / "strace" / point.thread).read_text()
+
+
+def _is_told_how_to_go_on(project: FaultProject, said: Said) -> None:
+    """What has begun is left resumable, and its end says how."""
+    batches = project.sql("SELECT status, stop_reason FROM import_batches")
+    assert batches in ([], [("failed", "interrupted")])
+    if batches:
+        assert said.code == 143
+        assert "ri resume" in said.err + said.out
