@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -13,17 +13,15 @@ from ri_declarative.database.hook_transaction import ended_by_hook
 from ri_declarative.database.items import BatchRows
 from ri_declarative.database.jsonb import printable, printable_json
 from ri_declarative.database.ownership import Claim, Ownership, claimed, lost_ownership
+from ri_declarative.database.statements import Statements
 from ri_declarative.records import BatchStatus, Counts, LogEntry, Outcome, Record, StopReason
-
-if TYPE_CHECKING:
-    from ri_declarative.database.store import Store
 
 
 class Transaction:
     """It begins with the first use of `connection`."""
 
-    def __init__(self, store: Store, owner: Ownership, begin: Callable[[], Connection]) -> None:
-        self._store = store
+    def __init__(self, statements: Statements, owner: Ownership, begin: Callable[[], Connection]) -> None:
+        self._statements = statements
         self._owner = owner
         self._begin = begin
 
@@ -46,18 +44,18 @@ class Transaction:
             self._rows().log(entries)
         if metadata:
             parameters = {"id": self._owner.batch_id, "metadata": printable_json(metadata)}
-            self._store.execute(self.connection, "set_metadata", parameters)
+            self._statements.execute(self.connection, "set_metadata", parameters)
 
     def begin_records(self) -> None:
         """Mark that work on records begins now. Raises `LostOwnership`."""
-        self._guarded("begin", {"lease_s": self._store.lease_s})
+        self._guarded("begin", {"lease_s": self._statements.lease_s})
 
     def advance(
         self, counts: Counts, *, old_index: int, new_index: int, next_claim: Claim, read_digest: str | None
     ) -> None:
         """The fence. Raises `LostOwnership` when another runner owns the batch or booked this chunk."""
         parameters = {**counts._asdict(), **claimed(new_index, next_claim), "read_digest": read_digest}
-        parameters |= {"old_index": old_index, "new_index": new_index, "lease_s": self._store.lease_s}
+        parameters |= {"old_index": old_index, "new_index": new_index, "lease_s": self._statements.lease_s}
         self._guarded("advance", parameters)
 
     def finish(
@@ -82,14 +80,14 @@ class Transaction:
     def _guarded(self, query: str, parameters: Mapping[str, Any]) -> None:
         """A change that only the owner may make, in a transaction that is still ours."""
         owned = {"id": self._owner.batch_id, "token": self._owner.token}
-        if self._store.execute(self.connection, query, {**parameters, **owned}).rowcount != 1:
+        if self._statements.execute(self.connection, query, {**parameters, **owned}).rowcount != 1:
             self._refuse_other_transaction()
             raise lost_ownership(self._owner.batch_id)
 
     def _rows(self) -> BatchRows:
-        return BatchRows(driver_cursor(self.connection), f'"{self._store.schema}"', self._owner.batch_id)
+        return BatchRows(driver_cursor(self.connection), f'"{self._statements.schema}"', self._owner.batch_id)
 
     def _refuse_other_transaction(self) -> None:
         """A hook that sends COMMIT and BEGIN behind our back leaves a transaction that we did not begin."""
-        if not self._store.execute(self.connection, "is_our_transaction", {}).scalar_one():
+        if not self._statements.execute(self.connection, "is_our_transaction", {}).scalar_one():
             raise ended_by_hook()

@@ -1,6 +1,6 @@
 """Who works on a batch: tokens, leases by the database's clock, and what a batch says of where it stopped.
 
-Every function works inside an open transaction of the store and is given `Ownership.token` by the caller, so that
+Every function works inside an open transaction and is given `Ownership.token` by the caller, so that
 asking again after a lost answer finds the same batch. What a take-over means for the claim is the engine's business.
 """
 
@@ -11,16 +11,14 @@ import socket
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
 from ri_declarative.database.jsonb import printable_json
+from ri_declarative.database.statements import Statements
 from ri_declarative.errors import LostOwnership
 from ri_declarative.records import BatchStatus, Counts, StopReason
-
-if TYPE_CHECKING:
-    from ri_declarative.database.store import Store
 
 
 class Claim(NamedTuple):
@@ -121,7 +119,7 @@ def lost_ownership(batch_id: str) -> LostOwnership:
 
 
 def create(
-    store: Store, connection: Connection, batch_id: str, new: NewBatch, *, token: str, claim: Claim
+    statements: Statements, connection: Connection, batch_id: str, new: NewBatch, *, token: str, claim: Claim
 ) -> Ownership:
     """A new batch in processing, owned by `token`, with the first chunk claimed."""
     parameters = {
@@ -132,17 +130,17 @@ def create(
         "fingerprint": new.fingerprint,
         "parent_batch_id": new.parent_batch_id,
         "claim_to": claim.size,
-        **_owned(store, token),
+        **_owned(statements, token),
     }
-    started_at = store.execute(connection, "create_batch", parameters).scalar_one_or_none()
+    started_at = statements.execute(connection, "create_batch", parameters).scalar_one_or_none()
     if started_at is None:
         raise lost_ownership(batch_id)
     return Ownership(batch_id, token, started_at, claim, metadata=new.metadata)
 
 
-def lock(store: Store, connection: Connection, batch_id: str) -> Stopped:
+def lock(statements: Statements, connection: Connection, batch_id: str) -> Stopped:
     """Where a batch stands; nobody else takes it before the transaction ends."""
-    row = store.execute(connection, "lock_batch", {"id": batch_id}).mappings().one()
+    row = statements.execute(connection, "lock_batch", {"id": batch_id}).mappings().one()
     size = (row["claim_to"] or 0) - (row["claim_from"] or 0)
     return Stopped(
         batch_id=row["id"],
@@ -160,7 +158,7 @@ def lock(store: Store, connection: Connection, batch_id: str) -> Stopped:
 
 
 def take(
-    store: Store,
+    statements: Statements,
     connection: Connection,
     stopped: Stopped,
     *,
@@ -175,30 +173,30 @@ def take(
         "fingerprint": fingerprint,
         "source_info": printable_json(source_info),
         **claimed(stopped.next_index, claim),
-        **_owned(store, token),
+        **_owned(statements, token),
     }
-    started_at = store.execute(connection, "take_batch", parameters).scalar_one()
+    started_at = statements.execute(connection, "take_batch", parameters).scalar_one()
     stored = stopped.total is not None
     return Ownership(
         stopped.batch_id, token, started_at, claim, stopped.next_index, stopped.counts, stopped.metadata, stored
     )
 
 
-def standing(store: Store, connection: Connection, batch_id: str) -> Standing:
+def standing(statements: Statements, connection: Connection, batch_id: str) -> Standing:
     """What is committed of a batch. Waits until a transaction that was cut off has ended."""
-    row = store.execute(connection, "standing", {"id": batch_id}).mappings().one()
+    row = statements.execute(connection, "standing", {"id": batch_id}).mappings().one()
     reason = StopReason(row["stop_reason"]) if row["stop_reason"] else None
     return Standing(row["next_index"], BatchStatus(row["status"]), reason, row["lease_token"], row["begun_by"])
 
 
-def rescue(store: Store, connection: Connection) -> list[str]:
+def rescue(statements: Statements, connection: Connection) -> list[str]:
     """Mark batches whose runner is gone as stopped; their ids. Never those of a living owner."""
-    return list(store.execute(connection, "rescue", {}).scalars())
+    return list(statements.execute(connection, "rescue", {}).scalars())
 
 
-def abandon(store: Store, connection: Connection, batch_id: str, *, reason: str | None) -> bool:
+def abandon(statements: Statements, connection: Connection, batch_id: str, *, reason: str | None) -> bool:
     """Mark a batch as one that nobody will finish; False: it is completed, or somebody works on it."""
-    return int(store.execute(connection, "abandon", {"id": batch_id, "reason": reason}).rowcount) == 1
+    return int(statements.execute(connection, "abandon", {"id": batch_id, "reason": reason}).rowcount) == 1
 
 
 def claimed(next_index: int, claim: Claim) -> dict[str, Any]:
@@ -210,5 +208,5 @@ def claimed(next_index: int, claim: Claim) -> dict[str, Any]:
     }
 
 
-def _owned(store: Store, token: str) -> dict[str, Any]:
-    return {"token": token, "owner": f"{socket.gethostname()}, process {os.getpid()}", "lease_s": store.lease_s}
+def _owned(statements: Statements, token: str) -> dict[str, Any]:
+    return {"token": token, "owner": f"{socket.gethostname()}, process {os.getpid()}", "lease_s": statements.lease_s}

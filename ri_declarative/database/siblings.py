@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
 from ri_declarative.database.jsonb import printable_json
+from ri_declarative.database.statements import Statements
 from ri_declarative.records import BatchStatus, StopReason
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
-
-    from ri_declarative.database.store import Store
 
 
 class Working(NamedTuple):
@@ -37,31 +33,33 @@ class Sibling(NamedTuple):
     completed_at: datetime | None
 
 
-def one_at_a_time(store: Store, connection: Connection, batch_type: str) -> None:
+def one_at_a_time(statements: Statements, connection: Connection, batch_type: str) -> None:
     """No other batch of the type begins before the transaction ends."""
-    store.execute(connection, "serialize", {"batch_type": batch_type})
+    statements.execute(connection, "serialize", {"batch_type": batch_type})
 
 
-def being_worked_on(store: Store, connection: Connection, batch_type: str) -> list[Working]:
+def being_worked_on(statements: Statements, connection: Connection, batch_type: str) -> list[Working]:
     """The batches of a type that are being worked on, the oldest first."""
-    rows = store.execute(connection, "being_worked_on", {"batch_type": batch_type}).mappings()
+    rows = statements.execute(connection, "being_worked_on", {"batch_type": batch_type}).mappings()
     return [Working(**row) for row in rows]
 
 
-def same_content(store: Store, connection: Connection, batch_type: str, sha256: str) -> list[Sibling]:
+def same_content(statements: Statements, connection: Connection, batch_type: str, sha256: str) -> list[Sibling]:
     """The batches that read the same file, the newest first."""
-    return _siblings(store, connection, "same_content", {"batch_type": batch_type, "sha256": sha256})
+    return _siblings(statements, connection, "same_content", {"batch_type": batch_type, "sha256": sha256})
 
 
 def same_repetition(
-    store: Store, connection: Connection, parent_batch_id: str, repetition: Mapping[str, Any]
+    statements: Statements, connection: Connection, parent_batch_id: str, repetition: Mapping[str, Any]
 ) -> list[Sibling]:
     """The batches that took the same records of another one again, the newest first."""
     parameters = {"parent_batch_id": parent_batch_id, "repetition": printable_json(repetition)}
-    return _siblings(store, connection, "same_repetition", parameters)
+    return _siblings(statements, connection, "same_repetition", parameters)
 
 
-def _siblings(store: Store, connection: Connection, query: str, parameters: Mapping[str, Any]) -> list[Sibling]:
+def _siblings(
+    statements: Statements, connection: Connection, query: str, parameters: Mapping[str, Any]
+) -> list[Sibling]:
     return [
         Sibling(
             row["batch_id"],
@@ -69,5 +67,5 @@ def _siblings(store: Store, connection: Connection, query: str, parameters: Mapp
             StopReason(row["stop_reason"]) if row["stop_reason"] else None,
             row["completed_at"],
         )
-        for row in store.execute(connection, query, parameters).mappings()
+        for row in statements.execute(connection, query, parameters).mappings()
     ]

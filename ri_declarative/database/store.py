@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, Self
 
 import psycopg2
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from ri_declarative.database.batch_transaction import Transaction
@@ -19,8 +19,8 @@ from ri_declarative.database.driver import descriptor_of, driver_cursor, in_tran
 from ri_declarative.database.items import BatchRows
 from ri_declarative.database.jsonb import printable, printable_json, refuse_unstorable
 from ri_declarative.database.ownership import Ownership, new_batch_id
-from ri_declarative.database.queries import queries
 from ri_declarative.database.sqlstate import connection_lost, stopped_by
+from ri_declarative.database.statements import Statements
 from ri_declarative.errors import StoppedError, UsageError
 
 LEASE_S = 60.0
@@ -33,12 +33,15 @@ class Store:
     """The books of one database, for writing."""
 
     def __init__(self, engine: Engine, schema: str, *, lease_s: float = LEASE_S) -> None:
-        self.schema = schema
-        self.lease_s = lease_s
+        self.statements = Statements(schema, lease_s=lease_s)
         self.backend_pid = 0  # of the server's process for the transaction in progress; 0: there is none
         self._engine = engine
         self._connection: Connection | None = None
-        self._queries = {name: sql.format(schema=f'"{schema}"') for name, sql in queries("store").items()}
+
+    @property
+    def lease_s(self) -> float:
+        """How long a batch belongs to a runner that is silent."""
+        return self.statements.lease_s
 
     def __enter__(self) -> Self:
         return self
@@ -55,7 +58,7 @@ class Store:
 
     def another(self) -> Store:
         """The same books over a connection of their own, for another thread."""
-        return Store(self._engine, self.schema, lease_s=self.lease_s)
+        return Store(self._engine, self.statements.schema, lease_s=self.lease_s)
 
     def descriptor(self) -> int | None:
         """The file descriptor of the connection; None: there is none."""
@@ -87,22 +90,22 @@ class Store:
             except (TypeError, ValueError, RecursionError) as error:
                 raise UsageError("item-type", f"{name} holds what JSON cannot: {error}") from error
         with self.transaction() as connection:
-            self.execute(connection, "create_pending", parameters)
-            total = BatchRows(driver_cursor(connection), f'"{self.schema}"', batch_id).insert_pending(items)
-            self.execute(connection, "set_total", {"id": batch_id, "total": total})
+            self.statements.execute(connection, "create_pending", parameters)
+            total = BatchRows(driver_cursor(connection), f'"{self.statements.schema}"', batch_id).insert_pending(items)
+            self.statements.execute(connection, "set_total", {"id": batch_id, "total": total})
         return batch_id
 
     @contextmanager
     def transaction_of(self, owner: Ownership) -> Iterator[Transaction]:
         """Begins when it is first used; commits at the end of the block, rolls back on any error."""
         with ExitStack() as stack:
-            yield Transaction(self, owner, lambda: stack.enter_context(self.transaction()))
+            yield Transaction(self.statements, owner, lambda: stack.enter_context(self.transaction()))
 
     def renew(self, owner: Ownership, *, backend_pid: int) -> bool | None:
         """Extend the lease: whether the server still has the process `backend_pid` (0: not asked); None: lost it."""
         parameters = {"id": owner.batch_id, "token": owner.token, "lease_s": self.lease_s, "pid": backend_pid}
         with self.transaction() as connection:
-            answer: bool | None = self.execute(connection, "renew", parameters).scalar_one_or_none()
+            answer: bool | None = self.statements.execute(connection, "renew", parameters).scalar_one_or_none()
         return answer
 
     def log(self, batch_id: str, level: str, message: str, details: Mapping[str, Any] | None = None) -> None:
@@ -115,19 +118,15 @@ class Store:
             "details": printable_json(details) if details else None,
         }
         with self.transaction() as connection:
-            self.execute(connection, "log", parameters)
+            self.statements.execute(connection, "log", parameters)
 
     def dismiss(self, batch_id: str, items: Sequence[str], *, reason: str | None) -> int:
         """Mark failed items (none named: all of the batch, and the batch itself) as needing no attention; how many."""
         parameters = {"batch_id": batch_id, "items": list(items) or None, "reason": reason}
         with self.transaction() as connection:
             if not items:
-                self.execute(connection, "dismiss_batch", {"batch_id": batch_id, "reason": reason})
-            return int(self.execute(connection, "dismiss", parameters).rowcount)
-
-    def execute(self, connection: Connection, name: str, parameters: Mapping[str, Any]) -> Any:
-        """Run a query of store.sql."""
-        return connection.execute(text(self._queries[name]), parameters)
+                self.statements.execute(connection, "dismiss_batch", {"batch_id": batch_id, "reason": reason})
+            return int(self.statements.execute(connection, "dismiss", parameters).rowcount)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -156,7 +155,7 @@ class Store:
         transaction = self._connection.begin()
         try:
             idle_ms = str(round(self.lease_s * _IDLE_SHARE * 1000))
-            settings = self._connection.execute(text(self._queries["begin_settings"]), {"idle_ms": idle_ms})
+            settings = self.statements.execute(self._connection, "begin_settings", {"idle_ms": idle_ms})
             self.backend_pid = settings.scalar_one()
             yield self._connection
             transaction.commit()

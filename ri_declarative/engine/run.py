@@ -260,7 +260,7 @@ class Run:
 
     def _standing(self) -> Standing:
         with self.store.transaction() as connection:
-            return standing(self.store, connection, self.owner.batch_id)
+            return standing(self.store.statements, connection, self.owner.batch_id)
 
     # ── the end ──────────────────────────────────────────────────────────────────────────────
 

@@ -196,7 +196,7 @@ class BatchManager:
         A batch in processing belongs to its runner until its lease ends. Every run does this first.
         """
         with self._store() as store, store.transaction() as connection:
-            return rescue(store, connection)
+            return rescue(store.statements, connection)
 
     def abandon_batch(self, batch_id: str, *, reason: str | None = None) -> BatchSummary:
         """Give up a batch that stopped early: it is not resumed and needs no attention any more.
@@ -205,7 +205,7 @@ class BatchManager:
         """
         batch = self._idle_batch(batch_id)
         with self._store() as store, store.transaction() as connection:
-            if not abandon(store, connection, batch.batch_id, reason=reason):
+            if not abandon(store.statements, connection, batch.batch_id, reason=reason):
                 raise UsageError("nothing-to-abandon", f"batch {batch.batch_id} is completed: nothing is left of it")
         self._runs.release(batch.batch_id)
         return self.get_batch_summary(batch.batch_id)

@@ -67,28 +67,28 @@ class Beginning:
 
     def _try(self) -> Ownership | Working | Stopped:
         """The batch when it is ours, the one to wait for, or the one to be gone on with, as long as it is locked."""
-        store = self.store
-        with store.transaction() as connection:
-            tell_rescued(rescue(store, connection))
-            one_at_a_time(store, connection, self.definition.batch_type)
-            others = being_worked_on(store, connection, self.definition.batch_type)
+        statements = self.store.statements
+        with self.store.transaction() as connection:
+            tell_rescued(rescue(statements, connection))
+            one_at_a_time(statements, connection, self.definition.batch_type)
+            others = being_worked_on(statements, connection, self.definition.batch_type)
             if self._owner is not None and any(other.token == self._token for other in others):
                 return self._owner  # the answer to our COMMIT was lost
             if (blocking := self._blocking(others)) is not None:
                 return blocking
-            batch_id = self.work.unfinished(store, connection)
+            batch_id = self.work.unfinished(statements, connection)
             if batch_id is None:
-                new = self.work.new(store, connection)
+                new = self.work.new(statements, connection)
                 claim = first_claim(self.chunk_size)
-                self._owner = create(store, connection, self._batch_id, new, token=self._token, claim=claim)
+                self._owner = create(statements, connection, self._batch_id, new, token=self._token, claim=claim)
                 return self._owner
-            stopped = lock(store, connection, batch_id)
+            stopped = lock(statements, connection, batch_id)
             if stopped.finished:
                 raise _nothing_left(batch_id)
             if not self._stands_at(stopped):
                 return stopped
             self._owner = take(
-                store,
+                statements,
                 connection,
                 stopped,
                 token=self._token,

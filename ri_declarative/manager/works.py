@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from ri_declarative.database.ownership import NewBatch, Stopped
 from ri_declarative.database.siblings import Sibling, Working, same_content, same_repetition
-from ri_declarative.database.store import Store
+from ri_declarative.database.statements import Statements
 from ri_declarative.engine.resumed import Position
 from ri_declarative.errors import SourceError
 from ri_declarative.manager.definitions import Definition
@@ -45,10 +45,10 @@ class Work(Protocol):
     def source_info(self) -> Mapping[str, Any]:
         """What the batch is to know of its source."""
 
-    def unfinished(self, store: Store, connection: Connection) -> str | None:
+    def unfinished(self, statements: Statements, connection: Connection) -> str | None:
         """The stopped batch that this work belongs to; None: it needs a new one."""
 
-    def new(self, store: Store, connection: Connection) -> NewBatch:
+    def new(self, statements: Statements, connection: Connection) -> NewBatch:
         """A batch for it. Raises UsageError or SourceError when there must be none."""
 
     def is_same(self, other: Working) -> bool:
@@ -84,16 +84,16 @@ class FileWork:
         """Its digest with the rest."""
         return {**self.source.info.as_json(), "sha256": self.sha256}
 
-    def unfinished(self, store: Store, connection: Connection) -> str | None:
+    def unfinished(self, statements: Statements, connection: Connection) -> str | None:
         """The batch named, or the newest one of the same content when it was stopped from outside."""
         if self.batch_id is not None or self.new_batch:
             return self.batch_id
-        newest = next(iter(self._siblings(store, connection)), None)
+        newest = next(iter(self._siblings(statements, connection)), None)
         return newest.batch_id if newest is not None and newest.stop_reason in _GONE_ON_WITH else None
 
-    def new(self, store: Store, connection: Connection) -> NewBatch:
+    def new(self, statements: Statements, connection: Connection) -> NewBatch:
         """Raises SourceError "same-file" when the pipeline refuses what was imported before."""
-        siblings = self._siblings(store, connection)
+        siblings = self._siblings(statements, connection)
         self._tell_of_stopped(siblings)
         before = next((one for one in siblings if one.status is BatchStatus.COMPLETED), None)
         if before is not None:
@@ -117,8 +117,8 @@ class FileWork:
             position.move_to(stopped.next_index, stopped.read_digest, name=self.source.info.name)
         return position
 
-    def _siblings(self, store: Store, connection: Connection) -> list[Sibling]:
-        return same_content(store, connection, self.definition.batch_type, self.sha256)
+    def _siblings(self, statements: Statements, connection: Connection) -> list[Sibling]:
+        return same_content(statements, connection, self.definition.batch_type, self.sha256)
 
     def _tell_of_stopped(self, siblings: list[Sibling]) -> None:
         newest = next(iter(siblings), None)
@@ -161,15 +161,15 @@ class RepetitionWork:
         path = {} if self.corrections_path is None else {"corrections_path": self.corrections_path}
         return {**self.source.info.as_json(), "repetition": dict(self.repetition), **path}
 
-    def unfinished(self, store: Store, connection: Connection) -> str | None:
+    def unfinished(self, statements: Statements, connection: Connection) -> str | None:
         """The batch named, or the newest one that did the same and was stopped from outside."""
         if self.batch_id is not None:
             return self.batch_id
-        siblings = same_repetition(store, connection, self.parent.batch.batch_id, self.repetition)
+        siblings = same_repetition(statements, connection, self.parent.batch.batch_id, self.repetition)
         newest = next(iter(siblings), None)
         return newest.batch_id if newest is not None and newest.stop_reason in _GONE_ON_WITH else None
 
-    def new(self, store: Store, connection: Connection) -> NewBatch:
+    def new(self, statements: Statements, connection: Connection) -> NewBatch:
         """Linked to its parent, from which it takes what callers and hooks have remembered."""
         batch = self.parent.batch
         return NewBatch(
@@ -208,11 +208,11 @@ class StoredWork:
 
     source_info: Mapping[str, Any] = field(default_factory=dict)
 
-    def unfinished(self, store: Store, connection: Connection) -> str | None:
+    def unfinished(self, statements: Statements, connection: Connection) -> str | None:
         """Its own batch."""
         return self.batch.batch_id
 
-    def new(self, store: Store, connection: Connection) -> NewBatch:
+    def new(self, statements: Statements, connection: Connection) -> NewBatch:
         """Never asked for."""
         raise AssertionError("the items belong to a batch already")
 

@@ -126,7 +126,7 @@ def _spooled(
     try:
         with kept:
             fcntl.flock(kept, fcntl.LOCK_EX)
-            sha256 = _copy(raw, kept, name=name, should_stop=should_stop, most_bytes=most_bytes)
+            sha256 = _copy(raw, kept, folder, name=name, should_stop=should_stop, most_bytes=most_bytes)
             yield Incoming(path, name, sha256, is_spooled=True)
     finally:
         with contextlib.suppress(OSError):
@@ -134,7 +134,9 @@ def _spooled(
             folder.rmdir()  # unless others are in it
 
 
-def _copy(raw: BinaryIO, kept: IO[bytes], *, name: str, should_stop: Callable[[], bool], most_bytes: int) -> str:
+def _copy(
+    raw: BinaryIO, kept: IO[bytes], folder: Path, *, name: str, should_stop: Callable[[], bool], most_bytes: int
+) -> str:
     """The digest of all bytes, which are on the disk then."""
     digest, size = hashlib.sha256(), 0
     while block := _next_block(raw, name, should_stop):
@@ -146,9 +148,9 @@ def _copy(raw: BinaryIO, kept: IO[bytes], *, name: str, should_stop: Callable[[]
                 hint="write it to a file and import that",
             )
         digest.update(block)
-        with _writing_errors(Path(kept.name).parent):
+        with _writing_errors(folder):
             kept.write(block)
-    with _writing_errors(Path(kept.name).parent):
+    with _writing_errors(folder):
         kept.flush()
     return digest.hexdigest()
 

@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from support.embedded import eventually
@@ -191,24 +192,44 @@ def test_a_batch_that_is_reprocessed_by_several_at_once_is_repaired_once(make: M
 
 # ── a table that changes under a run ─────────────────────────────────────────────────────────
 
-CHANGES = {  # what another session does → (what the message names, what repairs it)
-    "ALTER TABLE public.members DROP COLUMN greeting": (
+
+class Change(NamedTuple):
+    """What another session does, and how it is undone without loss."""
+
+    statement: str
+    told: str  # by the run that meets it
+    found: str  # by the checks of the next run
+    repair: str
+
+
+CHANGES = {
+    "column dropped": Change(
+        "ALTER TABLE public.members DROP COLUMN greeting",
+        "greeting",
         "greeting",
         "ALTER TABLE public.members ADD COLUMN greeting text; UPDATE public.members SET greeting = 'Dear ' || name",
     ),
-    "ALTER TABLE public.members RENAME COLUMN joined_on TO joined": (
+    "column renamed": Change(
+        "ALTER TABLE public.members RENAME COLUMN joined_on TO joined",
+        "joined_on",
         "joined_on",
         "ALTER TABLE public.members RENAME COLUMN joined TO joined_on",
     ),
-    "ALTER TABLE public.members ALTER COLUMN joined_on TYPE int USING joined_on - date '2000-01-01'": (
+    "type changed": Change(
+        "ALTER TABLE public.members ALTER COLUMN joined_on TYPE int USING joined_on - date '2000-01-01'",
+        "public.members as role importer",  # PostgreSQL says that date and integer do not fit, and not where
         "joined_on",
         "ALTER TABLE public.members ALTER COLUMN joined_on TYPE date USING date '2000-01-01' + joined_on",
     ),
-    "ALTER TABLE public.members RENAME TO members_of_old": (
-        "members",
+    "table renamed": Change(
+        "ALTER TABLE public.members RENAME TO members_of_old",
+        "public.members",
+        "public.members",
         "ALTER TABLE public.members_of_old RENAME TO members",
     ),
-    "ALTER TABLE public.countries RENAME COLUMN code TO iso": (
+    "look-up changed": Change(
+        "ALTER TABLE public.countries RENAME COLUMN code TO iso",
+        "code",
         "code",
         "ALTER TABLE public.countries RENAME COLUMN iso TO code",
     ),
@@ -220,24 +241,24 @@ CHANGES = {  # what another session does → (what the message names, what repai
 def test_a_table_that_changes_in_mid_run_stops_it_once_and_it_goes_on_after_the_repair(
     make: Make, writes: str, change: str
 ) -> None:
-    named, repair = CHANGES[change]
+    statement, told, found, repair = CHANGES[change]
     project = made(make, Shape(writes))
     round_of(project, 0)
     with_gate = gate_at(project, line_of(project, 0.6), "gate")
     runner = project.start("run", NAME, FILE, **with_gate)
     wait_for(Path(with_gate["GATE"], "reached"), runner)
     before = eventually_still(project)
-    project.sql("SET session_replication_role = replica;" + change)
+    project.sql(statement)
     Path(with_gate["GATE"], "open").touch()
     said = project.ended(runner)
     assert said.code == 3, said
-    assert f'"{named}"' in said.err or f".{named}" in said.err, said.err
-    assert "ri run" in said.err or "ri resume" in said.err, f"does not say how to go on: {said.err}"
+    assert told in said.err, said.err
+    assert "ri resume" in said.err, f"it does not say how to go on: {said.err}"
     standing = project.sql("SELECT status, stop_reason, failed FROM import_batches")
     assert standing == [("failed", "database", before)], "it did not stop at once"
     again = project.ri("run", NAME, FILE)
     assert again.code == 2, again
-    assert named in again.err
+    assert found in again.err
     assert project.sql("SELECT status, stop_reason, failed FROM import_batches") == standing
     project.sql("SET session_replication_role = replica;" + repair)  # the audit shall not see the repair
     assert project.ri("run", NAME, FILE).code == 1
@@ -298,7 +319,8 @@ def one_has_worked(project: FaultProject, *, seed: str, same_file: str) -> None:
         "SELECT status, failed, inserted, updated, total FROM import_batches WHERE source_info ->> 'sha256' = "
         "(SELECT source_info ->> 'sha256' FROM import_batches ORDER BY created_at DESC LIMIT 1) ORDER BY started_at"
     )
-    assert [(status, failed, total) for status, failed, _, _, total in rows] == [("completed", 3, RECORDS)] * len(rows)
+    ends = [(status, failed, total) for status, failed, _, _, total in rows]
+    assert ends == [("completed", 3, RECORDS)] * len(rows), f"{seed}: {rows}"
     assert rows[0][2] > 0, seed
     assert [inserted for _, _, inserted, _, _ in rows[1:]] == [0] * (len(rows) - 1), f"{seed}: {rows}"
     assert same_file == "warn" or len(rows) == 1, f"{seed}: {rows}"

@@ -33,7 +33,7 @@ from support.embedded import eventually
 from faults.support.invariants import batches_of, check_invariants, nobody_is_left, rows_in
 from faults.support.oracle import Expected, Read, Table, read_csv
 from faults.support.project import NAME, FaultProject, Said, Shape, make_project
-from faults.support.records import BAD, records
+from faults.support.records import BAD, records, repaired
 from faults.support.server import FaultServer
 
 pytestmark = pytest.mark.faults

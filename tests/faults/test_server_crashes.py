@@ -9,10 +9,10 @@ from __future__ import annotations
 import random
 import re
 import shlex
+import threading
 from collections.abc import Callable, Iterator
 
 import pytest
-from support.embedded import eventually
 
 from faults.conftest import Make
 from faults.support.invariants import check_invariants
@@ -127,16 +127,22 @@ def test_a_server_that_forgets_what_it_has_committed_loses_no_record(
     """As after a failover to a replica that lags behind: the books are older than the runner's memory."""
     fault_server.restart(synchronous_commit="off", wal_writer_delay="10s", wal_writer_flush_after="1GB")
 
+    crashed = threading.Event()
+
+    def crash() -> None:
+        fault_server.crash()
+        crashed.set()
+
     def remember() -> None:
         project.sql("SELECT pg_switch_wal()")  # flushes
-        proxy.when(AtCommit(Moment.ANSWERED, forgotten), fault_server.crash)
+        proxy.when(AtCommit(Moment.ANSWERED, forgotten), crash)
 
     if remembered:
         proxy.when(AtCommit(Moment.ANSWERED, remembered), remember)
     else:
         remember()
     process = project.start(*RUN, *PATIENT, RI_DATABASE_URL=proxy.url(project.database.url))
-    assert eventually(lambda: not fault_server.accepts(), within_s=30)
+    assert crashed.wait(30)
     fault_server.start()
     said = project.ended(process)
     assert said.code in (SOME_FAILED, STOPPED_BY_WORLD), said
