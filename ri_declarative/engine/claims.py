@@ -49,7 +49,7 @@ def claim_after_death(claim: Claim, chunk_size: int) -> Claim:
 
 def claim_of(stopped: Stopped, chunk_size: int) -> Claim:
     """Of the first records that a stopped batch has still to do."""
-    if not stopped.lost_its_runner:
+    if not stopped.lost_its_runner or stopped.claim.size < 1:
         return first_claim(chunk_size)
     return claim_after_death(stopped.claim, chunk_size) if stopped.begun else stopped.claim
 

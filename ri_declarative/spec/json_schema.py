@@ -14,7 +14,8 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
 from ri_declarative.spec.durations import DURATION, EXPECTED
-from ri_declarative.spec.models import PipelineSpec, ProjectSpec
+from ri_declarative.spec.models import PipelineSpec
+from ri_declarative.spec.project_models import ProjectSpec
 from ri_declarative.spec.record_keywords import RECORD_SCHEMA, record_schema_hints
 from ri_declarative.spec.record_schema import DIALECT
 

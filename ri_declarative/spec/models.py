@@ -7,7 +7,6 @@ from here. Knows nothing of files, positions or databases.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal
 
@@ -15,10 +14,8 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from ri_declarative.sources.encodings import unknown_encoding
 from ri_declarative.spec.date_words import directives_meant
-from ri_declarative.spec.durations import seconds
 from ri_declarative.spec.model_parts import KeyPath, Model, Names, NamesOrNone, NonEmpty, Number, meaning
 from ri_declarative.spec.positions import clip
-from ri_declarative.spec.retry import Duration
 from ri_declarative.spec.retry import RetrySpec as RetrySpec  # a part of the language like those below
 
 # What `clean` may do to a text, applied in the order written.
@@ -349,57 +346,3 @@ class PipelineSpec(Model):
     chunk_size: Annotated[int, Field(ge=1, le=100_000)] = Field(
         default=5000, description="Records per transaction.", examples=[1000]
     )
-
-
-class ProjectDefaults(Model):
-    """`defaults:` in ri.yaml, under every pipeline's own words."""
-
-    source: dict[str, Any] = Field(
-        default={},
-        description="Defaults for `source`, without fields and match.",
-        examples=[{"null_values": ["", "NULL"]}],
-    )
-    limits: dict[str, Any] = Field(default={}, description="Defaults for `limits`.", examples=[{"max_failed": "5%"}])
-    retry: dict[str, Any] = Field(default={}, description="Defaults for `retry`.", examples=[{"attempts": 5}])
-    chunk_size: int | None = Field(default=None, description="Default for `chunk_size`.", examples=[2000])
-
-
-class ProjectSpec(Model):
-    """ri.yaml, optional."""
-
-    database: str | None = Field(
-        default=None,
-        description="A DSN or the name of a service; `${VAR}` is replaced from the environment.",
-        examples=["${CRM_DATABASE_URL}"],
-    )
-    bookkeeping_schema: str = Field(
-        default="public", description="The schema of the bookkeeping tables.", examples=["imports"]
-    )
-    lease: Duration = Field(
-        default="60s",
-        description="How long a runner may be silent before another one may take its batch over.",
-        examples=["2m"],
-    )
-    processors: list[NonEmpty] = Field(
-        default=[], description="Packages with processor classes.", examples=[["myapp.processors"]]
-    )
-    defaults: ProjectDefaults = Field(
-        default=ProjectDefaults(),
-        description="Defaults for all pipelines.",
-        examples=[{"limits": {"max_failed": "5%"}}],
-    )
-
-    @property
-    def lease_s(self) -> float:
-        """The lease in seconds."""
-        return seconds(self.lease)
-
-    @field_validator("bookkeeping_schema")
-    @classmethod
-    def _plain_name(cls, value: str) -> str:
-        if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", value):
-            raise ValueError("expected a name of a-z, 0-9 and _, 63 characters at most")
-        return value
-
-
-Schema = Mapping[str, Any]

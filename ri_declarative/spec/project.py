@@ -13,8 +13,9 @@ from pydantic import BaseModel
 
 from ri_declarative.errors import ConfigError, Diagnostic, UsageError
 from ri_declarative.spec.diagnose import validate
-from ri_declarative.spec.models import LimitsSpec, PipelineSpec, ProjectSpec, SourceSpec
+from ri_declarative.spec.models import LimitsSpec, PipelineSpec, SourceSpec
 from ri_declarative.spec.positions import Finding, KeyPath, Positions, deepest, to_diagnostics
+from ri_declarative.spec.project_models import ProjectSpec
 from ri_declarative.spec.retry import RetrySpec
 from ri_declarative.spec.strict_yaml import read_yaml
 

@@ -11,9 +11,10 @@ from pydantic import BaseModel
 from support.command_line import REPOSITORY
 
 from ri_declarative.spec.diagnose import annotation_at
-from ri_declarative.spec.models import PipelineSpec, ProjectSpec
+from ri_declarative.spec.models import PipelineSpec
 from ri_declarative.spec.pipeline import load_pipeline
 from ri_declarative.spec.project import load_project
+from ri_declarative.spec.project_models import ProjectSpec
 from ri_declarative.spec.reference import Key, keys, rendered
 from ri_declarative.spec.yaml_text import yaml_text
 

@@ -145,7 +145,7 @@ UPDATE {schema}.import_batches SET metadata = metadata || CAST(:metadata AS json
 -- The end of a batch, by its owner. The total of a source is known when it has ended, of stored items from the start.
 UPDATE {schema}.import_batches
 SET status = :status, stop_reason = :stop_reason, error_message = :error_message,
-    total = CASE WHEN :ended THEN completed + failed + skipped ELSE total END,
+    total = CASE WHEN :ended AND total IS NULL THEN completed + failed + skipped ELSE total END,
     source_info = source_info || CAST(:source_info AS jsonb),
     claim_from = NULL, claim_to = NULL, claim_attempts = 0, claim_suspect = 0, lease_token = NULL, lease_expires_at = NULL,
     completed_at = pg_catalog.clock_timestamp()
