@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ri_declarative.codes import databases, files, hook_files, hooks, keywords, reading, runs, writing
+from ri_declarative.codes import databases, files, hook_files, hooks, keywords, reading, runs, stops, writing
 from ri_declarative.codes.entry import Code, Group, Origin
 
 __all__ = ["CODES", "GROUPS", "Code", "Group", "Origin"]
@@ -26,11 +26,11 @@ GROUPS: tuple[Group, ...] = (
     files.CATALOGUE,
     runs.USAGE,
     runs.SOURCE,
-    runs.REPAIR,
+    stops.REPAIR,
     hooks.PROCESSOR,
     databases.DATABASE,
     databases.EMBEDDED,
-    runs.STOPPED,
+    stops.STOPPED,
 )
 
 CODES: Mapping[str, Code] = {entry.code: entry for group in GROUPS for entry in group.codes}

@@ -1,4 +1,4 @@
-"""Codes of errors that end a command: words, sources, repairs, and a run that was stopped."""
+"""Codes of errors that end a command before anything is written: words and sources."""
 
 from __future__ import annotations
 
@@ -24,12 +24,6 @@ USAGE = Group(
             cure="Narrow one of the patterns, or keep the files in folders of their own.",
         ),
         of_run(
-            "batch-running",
-            cause="Somebody is still importing this batch.",
-            example="batch 3f2a9c1e-0000-4000-8000-000000000000 is still being worked on",
-            cure="Wait for its end; `ri status BATCH` shows how far it is.",
-        ),
-        of_run(
             "config",
             cause="A file of the project is wrong. With --json, `diagnostics` holds every finding with its own code.",
             example='pipelines/customer_data.yaml:2:1: error[unknown-key] limit: unknown key; did you mean "limits"?',
@@ -48,6 +42,15 @@ USAGE = Group(
             cure="Check the folder, its permissions and the space on the disk.",
         ),
         of_run(
+            "limit-reached",
+            cause="The batch was stopped by `limits.max_failed` and has more failed records than that already: it "
+            "would be stopped again at once.",
+            example="batch 3f2a9c1e-0000-4000-8000-000000000000 has 1,200 failed records, which is beyond its limit "
+            "already",
+            cure="Allow more with `ri resume BATCH --max-failed 50%`; or mend the pipeline, run the file again, and "
+            "`ri abandon` this batch.",
+        ),
+        of_run(
             "no-project",
             cause="Neither this folder nor one above it holds ri.yaml or pipelines/.",
             example="neither ri.yaml nor pipelines/ in /home/ann or a folder above it",
@@ -64,6 +67,18 @@ USAGE = Group(
             cause="`ri run --all` found no file that fits `source.match` of a pipeline.",
             example="no pipeline takes a file of inbox",
             cure="Check the folder; the message lists the patterns. Small and capital letters count.",
+        ),
+        of_run(
+            "nothing-to-abandon",
+            cause="The batch is completed: there is nothing left to give up.",
+            example="batch 3f2a9c1e-0000-4000-8000-000000000000 is completed: nothing is left of it",
+            cure="`ri errors BATCH --dismiss` marks its failed records as needing no attention.",
+        ),
+        of_run(
+            "nothing-to-resume",
+            cause="The batch is at its end or was abandoned, or no batch stopped early.",
+            example="batch 3f2a9c1e-0000-4000-8000-000000000000 is completed",
+            cure="`ri status` lists the batches; failed records are taken again by `ri reprocess`.",
         ),
         Code(
             "pipeline-name",
@@ -106,6 +121,14 @@ SOURCE = Group(
     "source.… above.",
     (
         of_run(
+            "same-file",
+            cause="A file with the same content was imported completely before, and the pipeline says "
+            "`source.same_file: refuse`.",
+            example="customers.csv: the same content was imported 2026-11-21 18:02:11 UTC by batch "
+            "3f2a9c1e-0000-4000-8000-000000000000; the pipeline refuses it again",
+            cure="Nothing is to be done; or write `same_file: warn` for files that may come twice.",
+        ),
+        of_run(
             "source-changed",
             ends="exit 3",
             cause="The file changed while it was read: somebody is still writing it.",
@@ -119,6 +142,14 @@ SOURCE = Group(
             example='customers.csv: the header is one column, "email;name", and holds a semicolon: are its cells '
             "separated by a semicolon?",
             cure='Declare it: `delimiter: ";"` under `source`.',
+        ),
+        of_run(
+            "source-differs",
+            cause="A batch is to be resumed, but the records that it has read already are others in this file.",
+            example="customers.csv: its first 5,000 records are others than those that were read before (SHA-256 over "
+            "them 81c65c55ff3ac3a0… now, 5b6bc888959d0852… then)",
+            cure="Resume with the file that was begun, or one that only adds to it; or import this one from its start "
+            "with `ri run PIPELINE FILE --new-batch`.",
         ),
         of_run(
             "source-empty",
@@ -138,6 +169,13 @@ SOURCE = Group(
             cause="The format cannot be told from the file's ending, or is unknown.",
             example='customers.xls: unknown ending ".xls"',
             cure="Declare `source.format`, or save the file in a format that the message lists.",
+        ),
+        of_run(
+            "source-gone",
+            cause="The batch read standard input, and what was kept of it is not here: another folder, another "
+            "machine, or it was removed.",
+            example="batch 3f2a9c1e-0000-4000-8000-000000000000 read <stdin>, of which nothing is kept here",
+            cure="Give it the same data again: `ri resume BATCH --file FILE`; `-` is standard input.",
         ),
         of_run(
             "source-header",
@@ -170,102 +208,18 @@ SOURCE = Group(
             '[data, "items.v2"]`.',
         ),
         of_run(
+            "source-spool",
+            cause="Standard input and pipes are kept in `.ri/spool` until their batch has ended. They cannot be: the "
+            "disk is full, the folder is not writable, or more came than is kept (16 GiB).",
+            example="what can be read only once is kept in /srv/app/.ri/spool, which failed: No space left on device",
+            cure="Make room, or write the data to a file and import that.",
+        ),
+        of_run(
             "source-unreadable",
             ends=_EITHER,
             cause="The operating system cannot read the file, from the beginning or from some byte on.",
             example="customers.csv: cannot be read: Permission denied",
             cure="Check permissions and the disk or network drive, then run it again.",
-        ),
-    ),
-)
-
-REPAIR = Group(
-    "Runs: the repaired file",
-    "For `ri reprocess BATCH --from fix.csv`. Nothing is written before the whole file is understood.",
-    (
-        of_run(
-            "repair-columns",
-            cause="The column _ri_item is gone; it says which record each line repairs.",
-            example="fix.csv: the header has no column _ri_item, which says what each line repairs",
-            cure="Start from the file that `ri errors BATCH --csv fix.csv` writes, and keep that column.",
-        ),
-        of_run(
-            "repair-duplicate",
-            cause="Two lines repair the same item.",
-            example="fix.csv: item 3f2a9c1e-0000-4000-8000-000000000007 stands on line 2 and on line 5",
-            cure="Keep one of them.",
-        ),
-        of_run(
-            "repair-encoding",
-            cause="The repaired file is not UTF-8: the program that saved it chose another encoding.",
-            example="fix.csv: line 3 is not UTF-8",
-            cure="Save it as UTF-8, in Excel as the file type CSV UTF-8. `ri errors BATCH --csv fix.csv --bom` writes "
-            "a file that Excel opens and saves as UTF-8 by itself.",
-        ),
-        of_run(
-            "repair-item",
-            cause="The line names an item of another batch, or no item at all.",
-            example="fix.csv: line 2: item 7 does not belong to this batch",
-            cure="Use the file that `ri errors` wrote for this very batch.",
-        ),
-        of_run(
-            "repair-row",
-            cause="A line of the repaired file is broken, or has lost its item.",
-            example="fix.csv: line 3 cannot be read: expected 6 cells, found 7",
-            cure="Mend the line, or remove it: records that are not in the file stay as they are.",
-        ),
-    ),
-)
-
-STOPPED = Group(
-    "Runs: stopped while they ran",
-    "What is committed stays. The same `ri run` again finds those rows unchanged and goes on; for a batch of repaired "
-    "records, `ri reprocess` of its parent takes the rest.",
-    (
-        of_run(
-            "already-reprocessed",
-            ends="exit 3",
-            cause="Two runs took the same failed records again at the same time; the other one was first.",
-            example="another batch has taken these records again meanwhile",
-            cure="Look at the other batch with ri status; no record is applied twice.",
-        ),
-        Code(
-            "db.passing",
-            (Origin.RECORD, Origin.RUN),
-            "item failed; exit 3; exit 2 when nothing has begun yet",
-            "A deadlock, a lock or a timeout was still there after all tries. It is the item's where its hook met it.",
-            "deadlock detected (SQLSTATE 40P01)",
-            "Find out who else writes into the table, then run it again; `retry` in the pipeline says how often.",
-        ),
-        of_run(
-            "db.pipeline",
-            ends=_EITHER,
-            cause="The table changed under the run: a column, a type or a privilege is gone.",
-            example='the pipeline no longer fits the database: column "name" of relation "customers" does not exist '
-            "(SQLSTATE 42703)",
-            cure="Repair the pipeline or the table, then run it again.",
-        ),
-        of_run(
-            "db.world",
-            ends=_EITHER,
-            cause="The database went away: connection lost, server shut down, disk full.",
-            example="the database stopped the run: terminating connection due to administrator command "
-            "(SQLSTATE 57P01)",
-            cure="When it is back, run it again.",
-        ),
-        of_run(
-            "internal",
-            ends="exit 3",
-            cause="A mistake in ri itself.",
-            example="KeyError: 'email'",
-            cure="Run it again with --debug and report the traceback. The data is as safe as in any other stop.",
-        ),
-        of_run(
-            "lost-ownership",
-            ends="exit 3",
-            cause="This process was silent for so long that another runner took the batch over.",
-            example="another runner owns batch 3f2a9c1e-0000-4000-8000-000000000000: this chunk is dropped",
-            cure="Let the other one finish. No record is applied twice.",
         ),
     ),
 )

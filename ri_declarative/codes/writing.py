@@ -133,5 +133,13 @@ DATABASE = Group(
             example='new row violates check option for view "active_customers"',
             cure="Correct the value, or import into the table behind the view.",
         ),
+        on_record(
+            "poison",
+            cause="Three processes in a row died while they worked on this record alone or near it: a hook that "
+            "crashes Python, or a value that eats all memory. It is left out, so that the batch can end.",
+            example="3 runners died while they worked on this record alone or near it: it is left out",
+            cure="Find out with a copy of the record why the process dies (the kernel's log tells of killed ones), "
+            "mend the hook, then `ri reprocess`.",
+        ),
     ),
 )

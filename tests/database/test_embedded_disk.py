@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from support.embedded import copy_database, eventually, stop_for_good
-from support.ri_process import FIRST_CHUNK, feed, is_at_work, people, ri, running_ri, write_people
+from support.ri_process import held_at_work, is_at_work, people, ri, running_ri, write_people
 
 
 @dataclass(frozen=True)
@@ -96,20 +96,28 @@ def test_a_disk_that_is_full_when_the_server_starts_is_named_and_nothing_is_lost
     assert "before0@example.org before1@example.org before2@example.org" in counted.stdout
 
 
-def test_a_disk_that_fills_up_during_a_run_stops_it_consistent_and_resumable(made: Disk) -> None:
-    with running_ri(made.project, "run", "people", "-") as run:
-        feed(run, people("a", FIRST_CHUNK))
+def test_a_disk_that_fills_up_during_a_run_stops_it_consistent_and_with_space_the_next_one_finishes_it(
+    made: Disk,
+) -> None:
+    (made.project / "a.csv").write_text(people("a", 30_000))
+    (made.project / "ri.yaml").write_text("lease: 1s\n")  # a server that is full may not even note that the run stopped
+    words = ("run", "people", "a.csv", "--wait", "--give-up-after", "1")
+    with held_at_work(made.project) as let_go, running_ri(made.project, *words) as run:
         assert eventually(lambda: is_at_work(made.project))
         with made.filled():
-            _, said = run.communicate(people("b", 30_000, header=""))
+            let_go()
+            _, said = run.communicate(timeout=60)
         assert run.returncode == 3, said
         assert "Traceback" not in said
-    assert ri(made.project, "run", "people", "-", stdin=people("after", 3)).returncode == 0
-    accounts = ri(
-        made.project, "db", "psql", "--", "-Atc",
-        "SELECT (SELECT count(*) FROM people) = (SELECT count(*) FROM import_batch_items WHERE status = 'completed')",
-    )  # fmt: skip
-    assert accounts.stdout == "t\n"
+    accounts = (
+        "SELECT (SELECT count(*) FROM people) = (SELECT count(*) FROM import_batch_items WHERE status = 'completed')"
+    )
+    asked = ri(made.project, "db", "psql", "--", "-Atc", accounts)
+    assert asked.stdout == "t\n", asked.stderr
+    again = ri(made.project, *words)
+    assert again.returncode == 0, again.stderr
+    asked = ri(made.project, "db", "psql", "--", "-Atc", "SELECT status, completed FROM import_batches; " + accounts)
+    assert asked.stdout == "completed|30000\nt\n", asked.stderr
 
 
 def test_a_dump_to_a_full_disk_leaves_no_file(made: Disk) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from support.embedded import attached_process, eventually, first_line
-from support.ri_process import FIRST_CHUNK, counted, feed, is_at_work, people, ri, running_ri, write_people
+from support.ri_process import CHUNK, counted, held_at_work, is_at_work, people, ri, running_ri, write_people
 
 from ri_declarative.database.embedded import home, locks, status
 
@@ -19,11 +19,32 @@ def is_over(project: Path) -> Callable[[], bool]:
     return lambda: all(locks.is_free(project / ".ri" / lock) for lock in (home.SERVER_LOCK, home.WATCHER_LOCK))
 
 
+RECORDS = 3 * CHUNK
+PATIENCE_S = 60  # for a run that is to end by itself
+
+
 @pytest.fixture
 def project(stopped_project: Path) -> Path:
-    """A project with a pipeline and ri's tables, whose server does not run."""
+    """A project with a pipeline, a.csv and ri's tables, whose server does not run; dead runs are replaced soon."""
     write_people(stopped_project)
+    (stopped_project / "a.csv").write_text(people("a", RECORDS))
+    (stopped_project / "ri.yaml").write_text("lease: 1s\n")
     return stopped_project
+
+
+def kill_server(project: Path) -> None:
+    """Nothing; the project's postmaster has got a SIGKILL."""
+    pid = status(project).pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+
+
+def assert_in_once(project: Path) -> None:
+    """The records of a.csv are all there, taken in by one batch, each with an item that leads to its row."""
+    assert counted(project, f"import_batches WHERE status = 'completed' AND completed = {RECORDS}") == 1
+    assert counted(project, "import_batches WHERE source_info ->> 'name' = 'a.csv'") == 1
+    kept = "import_batch_items WHERE status = 'completed'"
+    assert counted(project, "people") == counted(project, kept) == counted(project, f"{kept} AND target_id IS NOT NULL")
 
 
 def test_three_ri_that_race_on_a_fresh_folder_share_one_server_and_lose_no_record(project_folder: Path) -> None:
@@ -42,42 +63,66 @@ def test_three_ri_that_race_on_a_fresh_folder_share_one_server_and_lose_no_recor
     assert [path.name for path in (project_folder / ".ri").glob("postgres.new*")] == []
 
 
-def test_after_kill_9_of_the_last_ri_its_server_ends_by_itself(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_kill_9_of_the_last_ri_its_server_ends_by_itself_and_the_next_one_finishes_the_batch(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("RI_EMBEDDED_IDLE_S", "0.2")
-    with running_ri(project, "run", "people", "-") as killed:
-        feed(killed, people("a", FIRST_CHUNK))
+    with held_at_work(project), running_ri(project, "run", "people", "a.csv") as killed:
         assert eventually(lambda: is_at_work(project))
         killed.kill()
         killed.wait()
     assert eventually(is_over(project))
     assert not status(project).running
-    assert ri(project, "run", "people", "-", stdin=people("later", 3)).returncode == 0
+    again = ri(project, "run", "people", "a.csv", "--wait")
+    assert again.returncode == 0, again.stderr
+    assert f"(lost) after {CHUNK} records" in again.stderr
+    assert_in_once(project)
 
 
-def test_kill_9_of_the_postmaster_stops_a_run_with_exit_code_3_and_the_next_one_works(project: Path) -> None:
+def test_kill_9_of_the_postmaster_stops_a_run_with_exit_code_3_and_the_next_one_finishes_its_batch(
+    project: Path,
+) -> None:
     assert ri(project, "run", "people", "-", stdin=people("before", 3)).returncode == 0
-    with running_ri(project, "run", "people", "-") as run:
-        feed(run, people("a", FIRST_CHUNK))
+    with (
+        held_at_work(project) as let_go,
+        running_ri(project, "run", "people", "a.csv", "--give-up-after", "1") as run,
+    ):
         assert eventually(lambda: is_at_work(project))
-        pid = status(project).pid
-        assert pid is not None
-        os.kill(pid, signal.SIGKILL)
-        _, said = run.communicate(people("b", FIRST_CHUNK, header=""))
+        kill_server(project)
+        let_go()
+        _, said = run.communicate(timeout=PATIENCE_S)
         assert run.returncode == 3, said
+        assert "error[db.connection]" in said
+        assert "when the database is back: ri resume " in said
         assert "Traceback" not in said
-    assert ri(project, "run", "people", "-", stdin=people("after", 3)).returncode == 0
-    assert counted(project, "people WHERE name LIKE 'before%' OR name LIKE 'after%'") == 6
-    kept = "import_batch_items WHERE status = 'completed'"
-    assert counted(project, "people") == counted(project, kept) == counted(project, f"{kept} AND target_id IS NOT NULL")
+    again = ri(project, "run", "people", "a.csv", "--wait")
+    assert again.returncode == 0, again.stderr
+    assert counted(project, "people WHERE name LIKE 'before%'") == 3
+    assert_in_once(project)
+
+
+def test_a_run_whose_postmaster_is_killed_goes_on_when_another_ri_has_started_it_again(project: Path) -> None:
+    with held_at_work(project) as let_go, running_ri(project, "run", "people", "a.csv") as run:
+        assert eventually(lambda: is_at_work(project))
+        kill_server(project)
+        let_go()
+        assert ri(project, "status").returncode == 0
+        _, said = run.communicate(timeout=PATIENCE_S)
+        assert run.returncode == 0, said
+    assert_in_once(project)
 
 
 def test_the_server_is_neither_stopped_nor_removed_under_a_second_ri_when_the_first_is_killed(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RI_EMBEDDED_IDLE_S", "0.1")
-    with running_ri(project, "run", "people", "-") as first, running_ri(project, "run", "people", "-") as second:
-        feed(first, people("first", FIRST_CHUNK))
-        feed(second, people("second", FIRST_CHUNK))
+    write_people(project, more="concurrency: many\n")
+    (project / "b.csv").write_text(people("b", RECORDS))
+    with (
+        held_at_work(project) as let_go,
+        running_ri(project, "run", "people", "a.csv") as first,
+        running_ri(project, "run", "people", "b.csv") as second,
+    ):
         assert eventually(lambda: is_at_work(project, 2))
         pid = status(project).pid
         first.kill()
@@ -87,9 +132,11 @@ def test_the_server_is_neither_stopped_nor_removed_under_a_second_ri_when_the_fi
             refused = ri(project, *words)
             assert refused.returncode == 2
             assert "error[embedded-in-use]" in refused.stderr
-        said = second.communicate(people("more", 3, header=""))
+        let_go()
+        said = second.communicate(timeout=PATIENCE_S)
         assert second.returncode == 0, said
     assert eventually(is_over(project))
+    assert counted(project, "people WHERE name LIKE 'b%'") == RECORDS
 
 
 def test_a_server_has_its_watcher_before_it_is_there_itself(shared_project: Path) -> None:

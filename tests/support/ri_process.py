@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import psycopg2
@@ -49,33 +50,55 @@ def running_ri(project: Path, *words: str, prefix: Sequence[str] = ()) -> Iterat
         process.communicate()
 
 
-def feed(process: subprocess.Popen[str], records: str) -> None:
-    """Nothing; the process has been given these records, and may wait for more."""
-    assert process.stdin is not None
-    process.stdin.write(records)
-    process.stdin.flush()
+CHUNK = 500  # records that a run of `people` commits at once
 
-
-FIRST_CHUNK = 12_000  # stdin is read in blocks of 256 kB: enough for a chunk of 5,000 to be written
-
-PEOPLE = """\
-source: {format: csv}
+PEOPLE = f"""\
+source: {{format: csv}}
 schema:
   required: [email]
-  properties: {email: {type: string}, name: {type: string}}
-target: {table: public.people, create: true, key: email}
+  properties: {{email: {{type: string}}, name: {{type: string}}}}
+target: {{table: public.people, create: true, key: email}}
+chunk_size: {CHUNK}
+"""
+
+# A lock, not a file that comes and goes: nobody polls, and no run waits for a test that is gone.
+_HOOK = f"""\
+import fcntl
+from pathlib import Path
+
+GATE = Path(__file__).parents[1] / "gate"
+
+
+def transform_item(item, ctx):
+    if item.index == {CHUNK}:
+        with GATE.open() as gate:
+            fcntl.flock(gate, fcntl.LOCK_SH)
+    return item.data
 """
 
 
-def write_people(project: Path) -> None:
-    """Nothing; the project has a pipeline `people` that makes its own table."""
+def write_people(project: Path, *, more: str = "") -> None:
+    """Nothing; the project has a pipeline `people` that makes its own table. `more`: lines for its YAML."""
     (project / "pipelines").mkdir(exist_ok=True)
-    (project / "pipelines/people.yaml").write_text(PEOPLE)
+    (project / "pipelines/people.yaml").write_text(PEOPLE + more)
 
 
-def people(name: str, count: int, *, header: str = "email,name\n") -> str:
+def people(name: str, count: int) -> str:
     """A CSV of that many records for the pipeline `people`; `name` keeps their keys apart."""
-    return header + "".join(f"{name}{n}@example.org,{name} {n}\n" for n in range(count))
+    return "email,name\n" + "".join(f"{name}{n}@example.org,{name} {n}\n" for n in range(count))
+
+
+@contextlib.contextmanager
+def held_at_work(project: Path) -> Iterator[Callable[[], None]]:
+    """Within: a run of `people` waits after its first chunk, in a hook that is there from now on. Yields: lets it go.
+
+    It waits outside of a transaction: nothing of the second chunk has been sent.
+    """
+    (project / "hooks").mkdir(exist_ok=True)
+    (project / "hooks/people.py").write_text(_HOOK)
+    with (project / "gate").open("w") as gate:
+        fcntl.flock(gate, fcntl.LOCK_EX)
+        yield gate.close
 
 
 def counted(project: Path, what: str) -> int:
@@ -92,5 +115,5 @@ def counted(project: Path, what: str) -> int:
 
 
 def is_at_work(project: Path, batches: int = 1) -> bool:
-    """Whether so many batches have stored records and wait for more of them."""
+    """Whether so many batches have stored their first chunk; `held_at_work` keeps them there."""
     return counted(project, "import_batches WHERE status = 'processing' AND completed > 0") == batches

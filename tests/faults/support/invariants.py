@@ -321,7 +321,7 @@ _DIGEST = {
     "batches": """
         SELECT (to_jsonb(b) - ARRAY['id', 'created_at', 'started_at', 'completed_at', 'parent_batch_id', 'retry_count',
                                     'owner', 'begun_by', 'lease_token', 'lease_expires_at', 'source_info'])
-               || jsonb_build_object('source_info', b.source_info - ARRAY['path', 'mtime'],
+               || jsonb_build_object('source_info', b.source_info - ARRAY['path', 'mtime', 'corrections_path'],
                                      'reprocesses', b.parent_batch_id IS NOT NULL)
         FROM import_batches b ORDER BY b.started_at, b.created_at""",
     "items": """
@@ -345,5 +345,12 @@ def is_like_undisturbed(project: FaultProject, reference: Digest) -> None:
     found = digest_of(project)
     for name, rows in reference.items():
         for mine, theirs in zip(found[name], rows, strict=False):
-            assert mine == theirs, f"{name}: differs from an undisturbed run"
+            assert mine == theirs, f"{name}: differs from an undisturbed run: {_different_keys(mine, theirs)}"
         assert len(found[name]) == len(rows), f"{name}: {len(found[name])} rows, {len(rows)} after an undisturbed run"
+
+
+def _different_keys(mine: Any, theirs: Any) -> str:
+    if not isinstance(mine, dict) or not isinstance(theirs, dict):
+        return f"{mine}, not {theirs}"
+    keys = sorted(key for key in mine.keys() | theirs.keys() if mine.get(key) != theirs.get(key))
+    return "; ".join(f"{key}: {mine.get(key)}, not {theirs.get(key)}" for key in keys)

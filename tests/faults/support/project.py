@@ -152,7 +152,7 @@ class FaultProject:
 
     def wait_for_leases(self) -> None:
         """Nothing; every batch that was being worked on by a runner that was killed may be taken over."""
-        living = "SELECT FROM import_batches WHERE status = 'processing' AND lease_expires_at > clock_timestamp()"
+        living = "SELECT 1 FROM import_batches WHERE status = 'processing' AND lease_expires_at > clock_timestamp()"
         assert eventually(lambda: not self.sql(living))
 
     def sql(self, statement: str, parameters: Any = None) -> list[tuple[Any, ...]]:

@@ -104,8 +104,9 @@ class Stages:
 
     def _prepared(self, scenario: Scenario) -> Stage:
         template = f"faults_stage_{scenario.name}"
+        self.server.run("DROP DATABASE IF EXISTS {}", template)  # a preparation that failed may have left it
         self.server.run("CREATE DATABASE {} TEMPLATE ri_faults_template OWNER importer", template)
-        project = make_project(self.folder / scenario.name, self.server.database(template), scenario.shape)
+        project = make_project(self.folder / f"{scenario.name}-{len(list(self.folder.iterdir()))}", self.server.database(template), scenario.shape)
         project.file(FILE, records(scenario.count))
         scenario.prepare(project)
         (project.root / "strace").mkdir()
@@ -172,7 +173,7 @@ def _stored(project: FaultProject) -> Sequence[str]:
 
 def _stored_again(project: FaultProject) -> Said:
     """The program again if it had not stored its batch, else `ri resume`, which needs nothing but the database."""
-    if not project.sql("SELECT FROM import_batches"):
+    if not project.sql("SELECT 1 FROM import_batches"):
         return project.python(_STORED, json.dumps(project.items()))
     return project.ri("resume", "--wait")
 

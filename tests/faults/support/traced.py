@@ -63,7 +63,7 @@ def _trace(what: str, logs: Path) -> None:
 
 def _run(words: list[str]) -> None:
     if words[0] == "-c":
-        sys.argv = words
+        sys.argv = ["-c", *words[2:]]
         exec(compile(words[1], "<program>", "exec"), {"__name__": "__main__"})
         return
     sys.argv = ["ri", *words]
