@@ -45,6 +45,11 @@ class StopReason(StrEnum):
     LOST = "lost"  # the runner died: its lease ended
     ABANDONED = "abandoned"  # nobody will finish it
 
+    @property
+    def is_from_outside(self) -> bool:
+        """Whether the same command goes on with the batch: it has not stopped by what its records or hooks are."""
+        return self not in (self.MAX_FAILED, self.ITEM_FAILED, self.HOOK, self.ABANDONED)
+
 
 class Action(StrEnum):
     """What a completed item did to its row."""
@@ -203,6 +208,18 @@ class Progress(NamedTuple):
         if not self.size_bytes or not self.bytes_read:
             return None
         return max(0.0, self.elapsed_s * (self.size_bytes - self.bytes_read) / self.bytes_read)
+
+
+def is_finished(status: BatchStatus, stop_reason: StopReason | None, *, total: int | None, processed: int) -> bool:
+    """Whether there is nothing left to be done in a batch, or nothing that anybody will do.
+
+    A runner may die behind its last record: such a batch has still to be brought to its end.
+    """
+    if status is not BatchStatus.FAILED:
+        return status is BatchStatus.COMPLETED
+    if stop_reason is None or stop_reason is StopReason.ABANDONED:
+        return True
+    return total is not None and total <= processed and not stop_reason.is_from_outside
 
 
 def item_id(batch_id: str, index: int) -> str:

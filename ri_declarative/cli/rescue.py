@@ -10,7 +10,7 @@ from ri_declarative.cli.session import opened
 EPILOG = """\b
 Examples:
   ri rescue
-  ri rescue --json | jq -r '.batches[].batch_id' | xargs -n 1 ri resume"""
+  ri rescue --json | jq -r '.batches[].batch_id' | xargs -rn 1 ri resume"""
 
 
 @click.command("rescue", epilog=EPILOG, short_help="Release batches whose runner is gone.")

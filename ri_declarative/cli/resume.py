@@ -13,6 +13,7 @@ from ri_declarative.cli.run import finished, stopped_code, watched
 from ri_declarative.cli.session import opened
 from ri_declarative.cli.signals import StopFlag
 from ri_declarative.errors import StoppedError, UsageError
+from ri_declarative.records import BatchStatus
 
 if TYPE_CHECKING:
     from ri_declarative.manager import BatchManager
@@ -77,6 +78,8 @@ def _chosen(manager: BatchManager, batch: str | None) -> str:
         return manager.resolve_batch(batch)
     manager.rescue_batches()
     found = manager.unfinished_batches()
+    # One whose runner was killed a moment ago is nobody else's, but not free yet either: the verb says so, or waits.
+    found += [b.batch_id for b in manager.list_batches() if b.status is BatchStatus.PROCESSING] if not found else []
     if not found:
         raise UsageError("nothing-to-resume", "no batch stopped early here", hint="ri status lists the newest ones")
     return found[0]

@@ -20,8 +20,8 @@ _STOPPED = {
     StopReason.SOURCE: "stopped by the source",
     StopReason.HOOK: "stopped by a hook",
     StopReason.ERROR: "stopped by an error",
-    StopReason.LOST: "its runner is gone",
-    StopReason.ABANDONED: "given up",
+    StopReason.LOST: "stopped: its runner is gone",
+    StopReason.ABANDONED: "stopped and given up",
 }
 
 _REFUSED = "validate_batch refused the batch"  # one that raises leaves a message

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,7 +95,7 @@ def open_engine(choice: DatabaseChoice, root: Path) -> Engine:
         return _checked(_engine(choice.url), choice)
     attached = embedded.attach(root)
     engine = _engine(make_url(attached.url))
-    event.listen(engine, "do_connect", _connect_embedded)
+    event.listen(engine, "do_connect", _connecting(root))
     event.listen(engine, "engine_disposed", _closing(attached))
     return _checked(engine, choice)
 
@@ -122,9 +123,17 @@ def conninfo(choice: DatabaseChoice) -> tuple[str, str | None]:
     return make_dsn(**dict(sorted(parameters.items()))), password
 
 
-def _connect_embedded(dialect: Dialect, _: object, arguments: list[Any], named: dict[str, Any]) -> DBAPIConnection:
-    with embedded.without_pg_variables():
-        return dialect.connect(*arguments, **named)
+def _connecting(root: Path) -> Callable[[Dialect, object, list[Any], dict[str, Any]], DBAPIConnection]:
+    def connect(dialect: Dialect, _: object, arguments: list[Any], named: dict[str, Any]) -> DBAPIConnection:
+        try:
+            with embedded.without_pg_variables():
+                return dialect.connect(*arguments, **named)
+        except psycopg2.OperationalError:  # it has died meanwhile: who comes next starts it
+            with suppress(DatabaseError), embedded.attach(root), embedded.without_pg_variables():
+                return dialect.connect(*arguments, **named)
+            raise
+
+    return connect
 
 
 def _closing(attached: embedded.Attached) -> Callable[[Engine], None]:

@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from ri_declarative.database.jsonb import printable_json
 from ri_declarative.database.statements import Statements
 from ri_declarative.errors import LostOwnership
-from ri_declarative.records import BatchStatus, Counts, StopReason
+from ri_declarative.records import BatchStatus, Counts, StopReason, is_finished
 
 
 class Claim(NamedTuple):
@@ -82,10 +82,7 @@ class Stopped(NamedTuple):
     @property
     def finished(self) -> bool:
         """Whether nothing is left to do, or is to be done."""
-        if self.status is BatchStatus.COMPLETED or self.stop_reason is StopReason.ABANDONED:
-            return True
-        read_to_its_end = self.total is not None and self.total <= self.counts.processed
-        return read_to_its_end and self.status is not BatchStatus.PENDING
+        return is_finished(self.status, self.stop_reason, total=self.total, processed=self.counts.processed)
 
 
 class Standing(NamedTuple):

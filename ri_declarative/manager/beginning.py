@@ -45,6 +45,7 @@ class Beginning:
     _owner: Ownership | None = None  # as sent to the database
     _stopped: Stopped | None = None  # the source has been moved to where this one ended
     _told: str | None = None  # the batch that we wait for
+    _rescued: frozenset[str] = frozenset()  # found without their runner
 
     def begin(self) -> Begun:
         """Waits for others where the pipeline says so. Raises StoppedError "batch-running" where it does not.
@@ -55,6 +56,7 @@ class Beginning:
         while True:
             found = self.patience.through(self._try)
             if isinstance(found, Ownership):
+                self._tell_rescued(found.batch_id)
                 return Begun(found, position, self._stopped)
             if isinstance(found, Working):
                 self._await(found)
@@ -69,7 +71,7 @@ class Beginning:
         """The batch when it is ours, the one to wait for, or the one to be gone on with, as long as it is locked."""
         statements = self.store.statements
         with self.store.transaction() as connection:
-            tell_rescued(rescue(statements, connection))
+            self._rescued |= frozenset(rescue(statements, connection))
             one_at_a_time(statements, connection, self.definition.batch_type)
             others = being_worked_on(statements, connection, self.definition.batch_type)
             if self._owner is not None and any(other.token == self._token for other in others):
@@ -110,6 +112,10 @@ class Beginning:
             return same
         return same or next((other for other in others if self.work.waits_for(other)), None)
 
+    def _tell_rescued(self, own: str) -> None:
+        for batch_id in sorted(self._rescued - {own}):
+            log.warning("batch %s has lost its runner; to finish it: ri resume %s", batch_id, batch_id[:8])
+
     def _await(self, other: Working) -> None:
         if self._told != other.batch_id:
             self._told = other.batch_id
@@ -126,12 +132,6 @@ def running(other: Working) -> StoppedError:
         f"somebody works on it already: {_described(other)}",
         hint="wait for its end, or give --wait; a runner that died is replaced when its lease ends",
     )
-
-
-def tell_rescued(batch_ids: Sequence[str]) -> None:
-    """Of batches whose runner was found to be gone."""
-    for batch_id in batch_ids:
-        log.warning("batch %s lost its runner; it can be finished: ri resume %s", batch_id, batch_id[:8])
 
 
 def _described(other: Working) -> str:

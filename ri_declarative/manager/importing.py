@@ -119,7 +119,8 @@ class Import:
             try:
                 return Ended(owner.batch_id, run.to_the_end())
             except ConnectionLost as lost:
-                lost.hint = f"when the database is back: ri resume {owner.batch_id[:8]}"
+                # No answer could be had: for the books the batch is ours until the lease ends.
+                lost.hint = f"when the database is back: ri resume {owner.batch_id[:8]} --wait"
                 raise
 
     @property

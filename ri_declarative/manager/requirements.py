@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ri_declarative.database.books import Books
 from ri_declarative.errors import StoppedError, UsageError
-from ri_declarative.records import BatchStatus, BatchSummary, StopReason
+from ri_declarative.records import BatchSummary, StopReason, is_finished
 
 
 def check_requirements(books: Books, batch_type: str, requires: Sequence[str]) -> None:
@@ -35,8 +35,7 @@ def refuse_unless_pending(batch: BatchSummary) -> None:
             f"batch {batch.batch_id} reads {batch.source_info.get('name')}: its records are not stored before",
             hint="run_pipeline imports the file again",
         )
-    # One in processing has lost its runner, perhaps after its last record: it still must be brought to its end.
-    if not batch.pending_items and batch.status not in (BatchStatus.PENDING, BatchStatus.PROCESSING):
+    if is_finished(batch.status, batch.stop_reason, total=batch.total_items, processed=batch.counts.processed):
         raise UsageError(
             "nothing-pending",
             f"batch {batch.batch_id} is {batch.status}: none of its {batch.total_items} items is pending",
@@ -46,14 +45,9 @@ def refuse_unless_pending(batch: BatchSummary) -> None:
 
 def refuse_unless_unfinished(batch: BatchSummary) -> None:
     """Raise UsageError when a batch has nothing left to be resumed."""
-    if batch.stop_reason is StopReason.ABANDONED:
-        why = "was abandoned"
-    elif batch.status is BatchStatus.COMPLETED:
-        why = "is completed"
-    elif batch.status is BatchStatus.FAILED and batch.total_items is not None and not batch.pending_items:
-        why = "was read to its end"
-    else:
+    if not is_finished(batch.status, batch.stop_reason, total=batch.total_items, processed=batch.counts.processed):
         return
+    why = "was read to its end" if batch.stop_reason is not StopReason.ABANDONED else "was given up"
     raise UsageError(
         "nothing-to-resume",
         f"batch {batch.batch_id} {why}",

@@ -6,7 +6,7 @@ Each knows where its records come from, which stopped batch it would go on with,
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
@@ -24,15 +24,6 @@ from ri_declarative.records import BatchStatus, BatchSummary, Record, StopReason
 from ri_declarative.sources.source import Source
 
 log = logging.getLogger("ri_declarative")
-
-# What stopped these was not their own doing: the same command goes on with them.
-_GONE_ON_WITH = (
-    StopReason.LOST,
-    StopReason.INTERRUPTED,
-    StopReason.DATABASE,
-    StopReason.SOURCE,
-    StopReason.ERROR,
-)
 
 
 class Work(Protocol):
@@ -88,8 +79,7 @@ class FileWork:
         """The batch named, or the newest one of the same content when it was stopped from outside."""
         if self.batch_id is not None or self.new_batch:
             return self.batch_id
-        newest = next(iter(self._siblings(statements, connection)), None)
-        return newest.batch_id if newest is not None and newest.stop_reason in _GONE_ON_WITH else None
+        return _to_be_gone_on_with(self._siblings(statements, connection))
 
     def new(self, statements: Statements, connection: Connection) -> NewBatch:
         """Raises SourceError "same-file" when the pipeline refuses what was imported before."""
@@ -166,8 +156,7 @@ class RepetitionWork:
         if self.batch_id is not None:
             return self.batch_id
         siblings = same_repetition(statements, connection, self.parent.batch.batch_id, self.repetition)
-        newest = next(iter(siblings), None)
-        return newest.batch_id if newest is not None and newest.stop_reason in _GONE_ON_WITH else None
+        return _to_be_gone_on_with(siblings)
 
     def new(self, statements: Statements, connection: Connection) -> NewBatch:
         """Linked to its parent, from which it takes what callers and hooks have remembered."""
@@ -237,6 +226,14 @@ def is_source(other: Working) -> bool:
 def inherited(metadata: Mapping[str, Any]) -> dict[str, Any]:
     """What a batch that reprocesses another one takes over: what callers and hooks have stored, not our marks."""
     return {key: value for key, value in metadata.items() if key != DISMISSED}
+
+
+def _to_be_gone_on_with(siblings: Sequence[Sibling]) -> str | None:
+    """The newest, when it was stopped from outside. An older one was left behind on purpose."""
+    newest = next(iter(siblings), None)
+    if newest is None or newest.stop_reason is None or not newest.stop_reason.is_from_outside:
+        return None
+    return newest.batch_id
 
 
 def _from(records: Source, next_index: int) -> Iterator[Record]:

@@ -16,7 +16,7 @@ import sys
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from io import BufferedReader, UnsupportedOperation
+from io import BufferedReader
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
@@ -61,10 +61,11 @@ def receive(
     StoppedError "interrupted" when a stop is asked for while it arrives.
     """
     with _opened(file, stdin) as raw:
-        if _is_regular(raw):
+        is_stdin = str(file) == STDIN_ARGUMENT  # read once, even if it is a file: nobody knows its name later
+        if not is_stdin and stat.S_ISREG(os.fstat(raw.fileno()).st_mode):
             yield Incoming(Path(file), Path(file).name, _digest(raw, str(file)))
             return
-        name = STDIN if str(file) == STDIN_ARGUMENT else Path(file).name
+        name = STDIN if is_stdin else Path(file).name
         with _spooled(raw, folder, name=name, should_stop=should_stop, most_bytes=most_bytes) as incoming:
             yield incoming
 
@@ -84,6 +85,8 @@ def release_spool(folder: Path, batch_id: str) -> None:
 @contextlib.contextmanager
 def _opened(file: str | Path, stdin: BinaryIO | None) -> Iterator[BinaryIO]:
     if str(file) == STDIN_ARGUMENT:
+        if stdin is None and sys.stdin is None:
+            raise SourceError("source-unreadable", f"{STDIN}: is closed")
         yield stdin or sys.stdin.buffer
         return
     path = Path(file)
@@ -95,16 +98,6 @@ def _opened(file: str | Path, stdin: BinaryIO | None) -> Iterator[BinaryIO]:
         raise unreadable(path, error) from error
     with raw:
         yield raw
-
-
-def _is_regular(raw: BinaryIO) -> bool:
-    """A file on standard input is read only once, too: nobody knows its name when it is resumed."""
-    if raw is sys.stdin.buffer:
-        return False
-    try:
-        return stat.S_ISREG(os.fstat(raw.fileno()).st_mode)
-    except (OSError, UnsupportedOperation, AttributeError):
-        return False
 
 
 def _digest(raw: BinaryIO, name: str) -> str:

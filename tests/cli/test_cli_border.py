@@ -142,7 +142,7 @@ def test_ctrl_c_is_130_without_a_traceback(manager: Manager, capsys: pytest.Capt
     manager.runs = [KeyboardInterrupt()]
     assert main(["run", "p", "a.csv"]) == 130
     err = capsys.readouterr().err
-    assert err == "batch 3f2a9c1e keeps what was committed: ri status 3f2a9c1e\ninterrupted\n"
+    assert err == "batch 3f2a9c1e keeps what was committed; to finish it: ri resume 3f2a9c1e\ninterrupted\n"
 
 
 def test_ctrl_c_while_modules_are_loaded_is_130_without_a_traceback(tmp_path: Path) -> None:
@@ -179,7 +179,7 @@ def test_a_run_stopped_by_the_world_names_its_batch(manager: Manager, capsys: py
     manager.runs = [StoppedError("connection-lost", "the server closed the connection")]
     assert main(["run", "p", "a.csv"]) == 3
     assert capsys.readouterr().err == (
-        "batch 3f2a9c1e keeps what was committed: ri status 3f2a9c1e\n"
+        "batch 3f2a9c1e keeps what was committed; to finish it: ri resume 3f2a9c1e\n"
         "error[connection-lost] the server closed the connection\n"
     )
 

@@ -50,9 +50,9 @@ def test_json_tells_rates_for_all_and_for_each_pipeline(command_line: CommandLin
 
 def test_json_names_the_batches_to_look_at(command_line: CommandLine) -> None:
     stuck = command_line.failed_batch()
-    make_stuck(command_line, stuck)
     command_line.bench.file("bad.csv", "email,name\nnowhere,A\n")
     failing = command_line.ri("run", "people", "bad.csv", "--json").json["batch_id"]
+    make_stuck(command_line, stuck)
     made = command_line.ri("status", "--stats", "--json").json
     assert [(one["batch_id"], one["source_name"], one["processed"]) for one in made["stuck"]] == [
         (stuck, "people.csv", 2)
@@ -63,8 +63,8 @@ def test_json_names_the_batches_to_look_at(command_line: CommandLine) -> None:
 
 def test_piped_it_is_a_summary_and_tables_with_tabs(command_line: CommandLine) -> None:
     batch = command_line.failed_batch()
-    make_stuck(command_line, batch)
     command_line.failed_batch()
+    make_stuck(command_line, batch)
     said = command_line.ri("status", "--stats")
     summary, pipelines, notable = said.out.rstrip("\n").split("\n\n")
     assert summary.splitlines()[1:] == [

@@ -48,7 +48,7 @@ def test_a_stopped_batch_says_why_and_what_to_do_next() -> None:
     assert "  600 records read" in text
     assert "  100 pending: not tried yet" in text
     assert "  stopped by limits.max_failed: more than 20% failed" in text
-    assert "the same `ri run` again" in text
+    assert "to finish it: ri resume 3f2a9c1e --max-failed 50%" in text
 
 
 def test_every_stop_reason_has_words() -> None:

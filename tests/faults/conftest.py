@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from _pytest.terminal import TerminalReporter
 
+from faults.support.forks import running_forks
 from faults.support.project import FaultProject, Shape, make_project
 from faults.support.scenario import Stages
 from faults.support.server import Database, FaultServer, running_fault_server
@@ -39,9 +40,10 @@ def fault_database(fault_server: FaultServer) -> Iterator[Database]:
 
 
 @pytest.fixture(scope="session")
-def stages(fault_server: FaultServer, tmp_path_factory: pytest.TempPathFactory) -> Stages:
+def stages(fault_server: FaultServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stages]:
     """Scenarios that are prepared once and played many times, see support/scenario.py."""
-    return Stages(fault_server, tmp_path_factory.mktemp("stages"))
+    with running_forks() as forks:
+        yield Stages(fault_server, forks, tmp_path_factory.mktemp("stages"))
 
 
 @pytest.fixture

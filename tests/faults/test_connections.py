@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 
@@ -31,8 +32,8 @@ from faults.support.undisturbed import (
 pytestmark = pytest.mark.faults
 
 SEED = 500
-CUTS, ENDED, CANCELLED = 12, 5, 4
-COMMITS = 11  # of an undisturbed run; a test says when it has changed
+CUTS, ENDED, CANCELLED = 8, 4, 3
+COMMITS = 10  # of an undisturbed run; a test says when it has changed
 PATIENT, IMPATIENT = ("--give-up-after", "30"), ("--give-up-after", "1")
 STOPPED_BY_WORLD = 3
 
@@ -83,7 +84,7 @@ def run(project: FaultProject, proxy: Proxy, *words: str) -> None:
 
 
 def test_the_cases_around_commit_are_all_that_there_are(quiet: Undisturbed) -> None:
-    assert quiet.commits >= COMMITS  # and perhaps one more, of the heartbeat
+    assert COMMITS <= quiet.commits <= COMMITS + 3  # a busy machine sees the heartbeat's, too
 
 
 @pytest.mark.parametrize(("share", "way"), ways(CUTS, SEED), ids=lambda value: str(value).removeprefix("Way."))
@@ -98,8 +99,15 @@ def test_a_run_goes_on_after_its_connections_are_cut(
     record_property("connections cut", 1)
 
 
-@pytest.mark.parametrize("nth", range(1, COMMITS + 1))
-@pytest.mark.parametrize("moment", [Moment.UNSENT, Moment.DONE, Moment.HALF_ANSWERED], ids=lambda m: m.name.lower())
+@pytest.mark.parametrize(
+    ("moment", "nth"),
+    [
+        *((moment, nth) for moment in (Moment.UNSENT, Moment.DONE) for nth in range(1, COMMITS + 1)),
+        *((Moment.HALF_ANSWERED, nth) for nth in (1, 5, COMMITS)),
+        (Moment.ANSWERED, 5),
+    ],
+    ids=lambda value: value.name.lower() if isinstance(value, Moment) else str(value),
+)
 def test_a_run_goes_on_when_a_commit_or_its_answer_is_lost(
     moment: Moment, nth: int, project: FaultProject, proxy: Proxy, quiet: Undisturbed,
     record_property: Callable[[str, object], None],
@@ -181,7 +189,7 @@ def test_a_run_goes_on_after_its_statements_are_cancelled(
     check_invariants(project, reference=quiet.digest)
 
 
-@pytest.mark.parametrize("rounds", [3, 12])
+@pytest.mark.parametrize("rounds", [3, 6])
 def test_a_run_goes_on_while_somebody_terminates_sessions_all_the_time(
     rounds: int, project: FaultProject, proxy: Proxy, quiet: Undisturbed
 ) -> None:
@@ -211,7 +219,7 @@ def test_a_stalled_run_goes_on_where_it_stood(
     proxy.when(AfterBytes(quiet.byte_at(0.6, way), way), proxy.stall)
     process = project.start(*RUN, *PATIENT, RI_DATABASE_URL=proxy.url(project.database.url))
     assert proxy.wait_until_it_happened()
-    with pytest.raises(Exception, match="timed out"):  # longer than its lease
+    with pytest.raises(subprocess.TimeoutExpired):  # longer than its lease
         process.wait(2)
     proxy.go_on()
     assert_finished(project.ended(process))
@@ -233,7 +241,7 @@ def test_a_run_stalled_beyond_its_lease_leaves_the_batch_to_its_successor(
     check_invariants(project, reference=quiet.digest)
 
 
-@pytest.mark.parametrize("nth", [1, 4, 7, COMMITS])
+@pytest.mark.parametrize("nth", [4, 7, COMMITS - 1])
 def test_a_run_notices_that_only_its_own_end_of_the_connection_is_open(
     nth: int, project: FaultProject, proxy: Proxy, quiet: Undisturbed
 ) -> None:
@@ -252,7 +260,7 @@ def test_a_run_notices_that_the_answer_to_commit_will_never_come(
 
 
 def test_a_slow_line_changes_nothing(project: FaultProject, proxy: Proxy, quiet: Undisturbed) -> None:
-    proxy.when(AtCommit(Moment.DONE, 2), lambda: proxy.delay(0.03))
+    proxy.when(AtCommit(Moment.DONE, 2), lambda: proxy.delay(0.01))
     run(project, proxy)
     check_invariants(project, reference=quiet.digest)
 
@@ -265,7 +273,7 @@ def all_slots_taken(server: FaultServer) -> Iterator[list[psycopg2.extensions.co
     """Within: nobody gets a connection; those that take them are in the list, and are closed at the end."""
     taken: list[psycopg2.extensions.connection] = []
     try:
-        with pytest.raises(psycopg2.OperationalError, match="too many clients|connection slots"):
+        with pytest.raises(psycopg2.OperationalError, match=r"too many clients|connection slots"):
             taken.extend(iter(lambda: psycopg2.connect(server.admin_url()), None))
         yield taken
     finally:

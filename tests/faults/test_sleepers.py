@@ -165,7 +165,8 @@ def test_a_batch_whose_owner_lives_is_never_taken_over_however_long_a_chunk_take
     refused = 0
     begun_at = time.monotonic()
     while owner.poll() is None and time.monotonic() - begun_at < 3 * LEASE_S:
-        for words in (("run", NAME, FILE), ("resume",)):
+        batch_id = project.sql("SELECT id::text FROM import_batches")[0][0]
+        for words in (("run", NAME, FILE), ("resume", batch_id)):
             said = project.ri(*words)
             if owner.poll() is not None:
                 break
@@ -203,14 +204,22 @@ def test_a_rival_that_waits_begins_when_the_lease_has_ended_and_not_before(make:
 # ── records that kill ────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("death", ["exit", "kill"])
-@pytest.mark.parametrize("writes", ["sets", "process_item"])
-@pytest.mark.parametrize("places", [("first",), ("middle",), ("last",), ("middle", "next")], ids="-".join)
+@pytest.mark.parametrize(
+    ("writes", "death", "places"),
+    [
+        ("sets", "kill", "first"),
+        ("sets", "exit", "middle"),
+        ("sets", "kill", "last"),
+        ("sets", "exit", "middle next"),
+        ("walk", "exit", "middle"),
+        ("process_item", "kill", "middle"),
+    ],
+)
 def test_records_that_kill_their_runner_end_as_poison_and_harm_nobody(
-    make: Make, writes: str, death: str, places: tuple[str, ...]
+    make: Make, writes: str, death: str, places: str
 ) -> None:
     project = made(make, writes)
-    lines = [line_at(project, place) for place in places]
+    lines = [line_at(project, place) for place in places.split()]
     deadly = {"DEADLY": " ".join(map(str, lines)), "DEATH": death}
     codes = run_until_it_lives(project, deadly, most=MOST_DEATHS * len(lines))
     assert codes[-1] == 1, codes
@@ -357,7 +366,7 @@ def locked_country(project: FaultProject) -> Iterator[object]:
 
 def waits_for_a_lock(project: FaultProject) -> bool:
     """Whether some session does."""
-    waiting = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    waiting = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     return bool(project.sql(waiting))
 
 

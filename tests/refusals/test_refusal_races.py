@@ -15,9 +15,11 @@ from support.workbench import Workbench, csv_text
 
 from refusals.refusal_causes import trigger
 from refusals.refusal_runs import Disturbance, kept, prepare, run_keys
+from ri_declarative import BatchManager
 from ri_declarative.errors import RiError, SourceFault, StoppedError, UsageError
 from ri_declarative.manager.definitions import PipelineDefinition
-from ri_declarative.manager.importing import Import, Watchers
+from ri_declarative.manager.importing import Import, Manner
+from ri_declarative.manager.works import FileWork
 from ri_declarative.processors.retry import Retry
 from ri_declarative.records import BatchStatus, BatchSummary, Record, StopReason
 from ri_declarative.sources.source import SourceInfo
@@ -259,6 +261,11 @@ class BreaksOff:
         """Nothing is open."""
 
 
+def importing(manager: BatchManager, definition: PipelineDefinition, source: BreaksOff) -> Import:
+    manner = Manner()
+    return Import(manager._setting, definition, FileWork(definition, source, sha256="00"), manner, manner.patience())
+
+
 @pytest.mark.parametrize("after", [10, 13])
 @pytest.mark.parametrize("error", [Broken("later"), SourceFault("source-unreadable", "p.csv: cannot be read")])
 def test_the_writer_s_error_is_told_when_the_source_breaks_off_after_it(
@@ -267,7 +274,7 @@ def test_the_writer_s_error_is_told_when_the_source_breaks_off_after_it(
     prepare(workbench, trigger("RAISE USING ERRCODE = '53100', MESSAGE = 'disk full';"), size=10)
     with workbench.manager() as manager:
         pipeline = load_pipeline(manager.project, "p")
-        run = Import(manager._engine, "public", PipelineDefinition(pipeline), BreaksOff(error, after=after), Watchers())
+        run = importing(manager, PipelineDefinition(pipeline), BreaksOff(error, after=after))
         with pytest.raises(StoppedError) as stopped:
             run.run()
         (batch,) = manager.list_batches()
@@ -282,9 +289,7 @@ def test_the_source_s_error_is_told_when_the_writer_met_none(workbench: Workbenc
     with workbench.manager() as manager:
         pipeline = load_pipeline(manager.project, "p")
         with pytest.raises(type(error)):
-            Import(
-                manager._engine, "public", PipelineDefinition(pipeline), BreaksOff(error, after=10), Watchers()
-            ).run()
+            importing(manager, PipelineDefinition(pipeline), BreaksOff(error, after=10)).run()
     assert kept(workbench) == (10, 10, 10)
 
 

@@ -60,9 +60,9 @@ FROM {schema}.import_batches b WHERE b.id = CAST(:batch_id AS uuid);
 -- name: unfinished
 -- Ids of batches that stopped early and can be finished, the newest first.
 SELECT b.id::text FROM {schema}.import_batches b
-WHERE (b.status IN ('failed', 'processing') AND b.total IS NULL OR b.total > b.completed + b.failed + b.skipped)
-  AND b.stop_reason IS DISTINCT FROM 'abandoned'
-  AND (b.status <> 'processing' OR b.lease_expires_at < pg_catalog.clock_timestamp())
+WHERE b.status = 'failed' AND b.stop_reason <> 'abandoned'
+  AND (b.total IS NULL OR b.total > b.completed + b.failed + b.skipped
+       OR b.stop_reason NOT IN ('max_failed', 'item_failed', 'hook'))
 ORDER BY b.created_at DESC, b.id;
 
 -- name: reprocess_border

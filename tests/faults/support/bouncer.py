@@ -9,13 +9,14 @@ from __future__ import annotations
 import contextlib
 import shutil
 import subprocess
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 import psycopg2
-from support.embedded import eventually
+from support.embedded import connected, eventually
 from support.places import new_folder
 
 from ri_declarative.database.embedded.server_user import ServerUser, make_owned_folder, server_user
@@ -25,6 +26,7 @@ PORT = 6432
 
 SETTINGS = {
     "auth_type": "any",
+    "admin_users": "anybody",
     "pool_mode": "transaction",
     "default_pool_size": "5",
     "min_pool_size": "0",
@@ -50,13 +52,21 @@ class Bouncer:
 
     def show(self, what: str) -> list[dict[str, str]]:
         """The rows of its console's SHOW command, like POOLS."""
-        with contextlib.closing(psycopg2.connect(self.url("pgbouncer"))) as connection:
-            connection.autocommit = True
-            with connection.cursor() as cursor:
-                cursor.execute(f"SHOW {what}")
-                assert cursor.description is not None
-                names = [column.name for column in cursor.description]
-                return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        with connected(self.url("pgbouncer")) as cursor:
+            cursor.execute(f"SHOW {what}")
+            assert cursor.description is not None
+            names = [column.name for column in cursor.description]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def command(self, words: str) -> None:
+        """Nothing; its console has carried out KILL, RESUME, …"""
+        with connected(self.url("pgbouncer")) as cursor:
+            cursor.execute(words)
+
+    def begin(self, words: str) -> None:
+        """Nothing; its console has been asked, and may wait for something before it does it."""
+        thread = threading.Thread(target=self.command, args=(words,), daemon=True)
+        thread.start()
 
 
 @contextlib.contextmanager

@@ -11,12 +11,12 @@ import contextlib
 import json
 import re
 import shutil
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
+from faults.support.forks import Forks
 from faults.support.invariants import Digest, check_invariants, digest_of
 from faults.support.project import FaultProject, Said, Shape, make_project
 from faults.support.records import records
@@ -46,7 +46,7 @@ class Scenario:
     shape: Shape
     count: int
     words: Callable[[FaultProject], Sequence[str]]
-    again: Callable[[FaultProject], Said]
+    again: Callable[[FaultProject, Forks], Said]
     prepare: Callable[[FaultProject], None] = lambda project: None
     threads: str = ""  # only those whose name begins so: what the others do is the same as in another scenario
 
@@ -60,6 +60,7 @@ class Stage:
 
     scenario: Scenario
     server: FaultServer
+    forks: Forks
     template: str
     folder: FaultProject
     calls: dict[str, dict[str, int]]  # thread → call → how often
@@ -85,7 +86,12 @@ class Stage:
 
     def disturbed(self, project: FaultProject, point: Point, rule: str) -> Said:
         """What the command said that met the fault. The rule as strace writes it: signal=SIGKILL."""
-        return _traced(project, f"{point.thread}={point.call}:{rule}:when={point.number}", self.scenario)
+        what = f"{point.thread}={point.call}:{rule}:when={point.number}"
+        return self.forks.traced(project, what, self.scenario.words(project))
+
+    def again(self, project: FaultProject) -> Said:
+        """What the one command said that comes after the fault."""
+        return self.scenario.again(project, self.forks)
 
 
 @dataclass
@@ -93,6 +99,7 @@ class Stages:
     """Prepares each scenario once."""
 
     server: FaultServer
+    forks: Forks
     folder: Path
     _ready: dict[str, Stage] = field(default_factory=dict)
 
@@ -106,21 +113,20 @@ class Stages:
         template = f"faults_stage_{scenario.name}"
         self.server.run("DROP DATABASE IF EXISTS {}", template)  # a preparation that failed may have left it
         self.server.run("CREATE DATABASE {} TEMPLATE ri_faults_template OWNER importer", template)
-        project = make_project(self.folder / f"{scenario.name}-{len(list(self.folder.iterdir()))}", self.server.database(template), scenario.shape)
+        project = make_project(
+            self.folder / f"{scenario.name}-{len(list(self.folder.iterdir()))}",
+            self.server.database(template),
+            scenario.shape,
+        )
         project.file(FILE, records(scenario.count))
         scenario.prepare(project)
         (project.root / "strace").mkdir()
-        stage = Stage(scenario, self.server, template, project, {}, 0, {})
+        stage = Stage(scenario, self.server, self.forks, template, project, {}, 0, {})
         with stage.project(self.folder / f"{scenario.name}-quiet") as quiet:
-            said = _traced(quiet, COUNT, scenario)
+            said = self.forks.traced(quiet, COUNT, scenario.words(quiet))
             check_invariants(quiet)
             calls = {log.name: _calls(log, self.server.port) for log in (quiet.root / "strace").iterdir()}
             return replace(stage, calls=calls, code=said.code, reference=digest_of(quiet))
-
-
-def _traced(project: FaultProject, what: str, scenario: Scenario) -> Said:
-    words = ["-m", "faults.support.traced", what, str(project.root / "strace"), "--", *scenario.words(project)]
-    return project.ended(project.start_process([sys.executable, *words]))
 
 
 def _calls(log: Path, port: int) -> dict[str, int]:
@@ -140,8 +146,8 @@ def _run(project: FaultProject) -> Sequence[str]:
     return ("run", "members", FILE)
 
 
-def _run_again(project: FaultProject) -> Said:
-    return project.ri(*_run(project), "--wait")
+def _run_again(project: FaultProject, forks: Forks) -> Said:
+    return forks.ri(project, *_run(project), "--wait")
 
 
 def _with_failed(project: FaultProject) -> None:
@@ -154,9 +160,9 @@ def _reprocess(project: FaultProject) -> Sequence[str]:
     return ("reprocess", first, "--from", "fix.csv")
 
 
-def _reprocess_again(project: FaultProject) -> Said:
+def _reprocess_again(project: FaultProject, forks: Forks) -> Said:
     project.wait_for_leases()
-    return project.ri(*_reprocess(project))
+    return forks.ri(project, *_reprocess(project))
 
 
 _STORED = """
@@ -164,6 +170,7 @@ import json
 batch_id = MANAGER.create_batch("members", json.loads(sys.argv[1]), source_info={"name": "members.csv"})
 summary = MANAGER.process_batch(batch_id)
 print(summary.status)
+sys.exit(1 if summary.failed_items else 0)
 """
 
 
@@ -171,11 +178,12 @@ def _stored(project: FaultProject) -> Sequence[str]:
     return ("-c", project.program(_STORED), json.dumps(project.items()))
 
 
-def _stored_again(project: FaultProject) -> Said:
+def _stored_again(project: FaultProject, forks: Forks) -> Said:
     """The program again if it had not stored its batch, else `ri resume`, which needs nothing but the database."""
-    if not project.sql("SELECT 1 FROM import_batches"):
-        return project.python(_STORED, json.dumps(project.items()))
-    return project.ri("resume", "--wait")
+    batches = project.sql("SELECT id::text FROM import_batches")
+    if not batches:
+        return forks.python(project, _STORED, json.dumps(project.items()))
+    return forks.ri(project, "resume", batches[0][0], "--wait")
 
 
 _SETS = Shape(writes="sets", lease=LEASE)

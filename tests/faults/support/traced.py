@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 COUNT = "count"
@@ -26,12 +27,22 @@ _counting = threading.Lock()
 _tracers: list[subprocess.Popen[bytes]] = []  # their pipes stay open: a tracer that cannot write would let us go
 
 
-def main() -> None:
+def main(arguments: Sequence[str]) -> None:
     """Nothing; the program has run as if it had been started without us."""
-    what, logs, _, *words = sys.argv[1:]
+    what, logs, _, *words = arguments
     _trace(what, Path(logs))
     threading.setprofile(lambda *_: _in_new_thread(what, Path(logs)))  # called in each new thread, before its work
-    _run(words)
+    run(words)
+
+
+def run(words: Sequence[str]) -> None:
+    """Nothing; `ri` has run, or -c PROGRAM."""
+    if words[0] == "-c":
+        sys.argv = ["-c", *words[2:]]
+        exec(compile(words[1], "<program>", "exec"), {"__name__": "__main__"})
+        return
+    sys.argv = ["ri", *words]
+    runpy.run_module("ri_declarative.cli", run_name="__main__", alter_sys=True)
 
 
 def _in_new_thread(what: str, logs: Path) -> None:
@@ -61,14 +72,5 @@ def _trace(what: str, logs: Path) -> None:
         sys.exit(f"strace: {said.decode()}")
 
 
-def _run(words: list[str]) -> None:
-    if words[0] == "-c":
-        sys.argv = ["-c", *words[2:]]
-        exec(compile(words[1], "<program>", "exec"), {"__name__": "__main__"})
-        return
-    sys.argv = ["ri", *words]
-    runpy.run_module("ri_declarative.cli", run_name="__main__", alter_sys=True)
-
-
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
