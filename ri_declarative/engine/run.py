@@ -75,6 +75,7 @@ class Run:
     limits: Limits
     patience: Patience
     opening: LogEntry  # the first line of the batch's log
+    on_begin: Callable[[], None] = lambda: None
     on_progress: Callable[[Progress], None] = lambda progress: None
     begun: float = field(default_factory=time.monotonic)
     _calls: Calls = field(init=False)
@@ -96,6 +97,7 @@ class Run:
         """
         with ThreadPoolExecutor(1, "ri-writer") as writer, Heartbeat(self.store, self.owner) as self._heartbeat:
             try:
+                self.on_begin()
                 reason = self._result(writer.submit(self._begin)) or self._work(writer)
                 ended = reason is None
                 if ended and self.limits.exceeded_at_end(self.counts):
@@ -303,7 +305,7 @@ class Run:
     def _give_up(self, error: BaseException) -> None:
         """Mark the batch as stopped if the database still answers; its lease ends by itself otherwise."""
         if isinstance(error, ConnectionLost):
-            return
+            self.patience.hurry()  # one more try, and no more: it may be back, or nobody wants to wait
         if self._completing:  # what stopped us came after on_batch_complete, or from it
             self._hooks_begun = False
         # Only our own messages are known to hold no cell.

@@ -196,6 +196,7 @@ class BatchManager:
         A batch in processing belongs to its runner until its lease ends. Every run does this first.
         """
         with self._store() as store, store.transaction() as connection:
+            check_readiness(connection, self._books_schema)
             return rescue(store.statements, connection)
 
     def abandon_batch(self, batch_id: str, *, reason: str | None = None) -> BatchSummary:

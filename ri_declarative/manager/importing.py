@@ -100,8 +100,6 @@ class Import:
                 store, self.definition, self.work, processor.chunk_size, patience, wait=self.manner.wait
             ).begin()
             owner = begun.owner
-            if self.manner.on_batch is not None:
-                self.manner.on_batch(owner.batch_id)
             run = Run(
                 source=self.work.source,
                 position=begun.position,
@@ -114,6 +112,7 @@ class Import:
                 limits=self._limits,
                 patience=patience,
                 opening=self._opening(begun),
+                on_begin=lambda: self.manner.on_batch(owner.batch_id) if self.manner.on_batch else None,
                 on_progress=forgiving(self.manner.on_progress),
             )
             try:

@@ -33,6 +33,8 @@ LOOKS: dict[str, Verb] = {
     "reprocess_batch": lambda manager, batch: manager.reprocess_batch(batch),
     "resolve_batch": lambda manager, batch: manager.resolve_batch(batch),
     "get_batch": lambda manager, batch: manager.get_batch(batch),
+    "abandon_batch": lambda manager, batch: manager.abandon_batch(batch),
+    "resume_batch": lambda manager, batch: manager.resume_batch(batch),
     "process_batch": lambda manager, batch: manager.process_batch(batch),
     "get_batch_async": lambda manager, batch: asyncio.run(manager.get_batch_async(batch)),
     "get_batch_summary_async": lambda manager, batch: asyncio.run(manager.get_batch_summary_async(batch)),
@@ -43,6 +45,8 @@ LOOKS: dict[str, Verb] = {
 }
 OTHERS: dict[str, Verb] = {
     "run_pipeline": lambda manager, _: manager.run_pipeline("p", _file(manager)),
+    "rescue_batches": lambda manager, _: manager.rescue_batches(),
+    "unfinished_batches": lambda manager, _: manager.unfinished_batches(),
     "list_batches": lambda manager, _: manager.list_batches(),
     "batch_statistics": lambda manager, _: manager.batch_statistics(),
     "batch_statistics_async": lambda manager, _: asyncio.run(manager.batch_statistics_async()),

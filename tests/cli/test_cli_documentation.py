@@ -29,6 +29,7 @@ MAY_END_WITH = {
     "zcat": (0, 1),
     "ri run": (0, 1),  # some records of the example file fail, on purpose
     "ri reprocess": (0, 1),
+    "ri resume": (0, 1),
     "ri db migrate --check": (0, 1),
 }
 
@@ -98,9 +99,16 @@ def with_real_words(line: str, story: CommandLine) -> str:
         items = story.ri("errors", "last", "--json").json
         line = line.replace(ITEM, items["items"][0]["item_id"] if items["items"] else ITEM)
         line = BATCH.sub(items["batch_id"][:8], line)
+    line = line.replace("/mnt/new/", "")
     return line.replace("~/.local/share/bash-completion/completions/", "").replace("${fpath[1]}/", "").replace(
         "~/.config/fish/completions/", ""
     )  # fmt: skip
+
+
+def interrupted(story: CommandLine) -> None:
+    """The newest batch is one that was interrupted before its first record."""
+    with story.bench.manager() as manager:
+        manager.run_pipeline("customer_data", story.root / "customers.csv", should_stop=lambda: True, new_batch=True)
 
 
 def allowed(line: str) -> tuple[int, ...]:
@@ -137,6 +145,8 @@ def test_the_examples_of_the_embedded_database_run(
 
 def _run_all(lines: list[str], story: CommandLine) -> None:
     for line in lines:
+        if line.startswith(("ri resume", "ri abandon")):
+            interrupted(story)
         real = with_real_words(line, story)
         if line.endswith("| source") or line == "ri db psql" or missing_program(real):
             continue  # of another shell, or for a person at a terminal, or not installed

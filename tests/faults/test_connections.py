@@ -5,15 +5,11 @@ A moment is a number of bytes that have passed between `ri` and the server, or a
 
 from __future__ import annotations
 
-import contextlib
+import json
 import random
-import subprocess
-import threading
 from collections.abc import Callable, Iterator
 
-import psycopg2
 import pytest
-from support.embedded import eventually
 
 from faults.conftest import Make
 from faults.support.invariants import check_invariants
@@ -52,10 +48,10 @@ def ways(count: int, seed: int) -> list[tuple[float, Way]]:
     return [(share, rng.choice(list(Way))) for share in shares(count, seed)]
 
 
-@pytest.fixture(scope="module")
-def quiet(fault_server: FaultServer, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+@pytest.fixture
+def quiet(fault_server: FaultServer) -> Undisturbed:
     """What a run leaves that nothing disturbs."""
-    return undisturbed_run(fault_server, tmp_path_factory.mktemp("quiet") / "project", Shape())
+    return undisturbed_run(fault_server, Shape())
 
 
 @pytest.fixture
@@ -116,6 +112,45 @@ def test_a_run_goes_on_when_a_commit_or_its_answer_is_lost(
     run(project, proxy)
     check_invariants(project, reference=quiet.digest)
     record_property("connections cut", 1)
+
+
+@pytest.mark.parametrize("moment", [Moment.UNSENT, Moment.DONE], ids=lambda moment: moment.name.lower())
+@pytest.mark.parametrize("writes", ["walk", "process_item"])
+def test_what_hooks_and_triggers_write_is_written_once_when_a_connection_is_lost(
+    writes: str, moment: Moment, make: Make, fault_server: FaultServer, proxy: Proxy
+) -> None:
+    project = make(Shape(writes=writes))
+    write_file(project)
+    proxy.when(AtCommit(moment, 5), proxy.cut)
+    run(project, proxy)
+    check_invariants(project, reference=undisturbed_run(fault_server, project.shape).digest)
+
+
+@pytest.mark.parametrize("moment", [Moment.UNSENT, Moment.DONE], ids=lambda moment: moment.name.lower())
+def test_a_batch_of_create_batch_goes_on_after_its_connection_is_lost(moment: Moment, make: Make, proxy: Proxy) -> None:
+    project = make(Shape(writes="by_hand"))
+    write_file(project)
+    store = "import json; print(MANAGER.create_batch('members', json.loads(sys.argv[1])))"
+    batch_id = project.python(store, json.dumps(project.items())).out.strip()
+    proxy.when(AtCommit(moment, 4), proxy.cut)
+    url = proxy.url(project.database.url)
+    assert project.python("MANAGER.process_batch(sys.argv[1])", batch_id, RI_DATABASE_URL=url).code == 0
+    assert proxy.has_happened()
+    check_invariants(project)
+
+
+@pytest.mark.parametrize("moment", [Moment.UNSENT, Moment.DONE], ids=lambda moment: moment.name.lower())
+@pytest.mark.parametrize("nth", [1, 2, 3])
+def test_a_repair_goes_on_after_its_connection_is_lost(
+    nth: int, moment: Moment, project: FaultProject, proxy: Proxy
+) -> None:
+    assert_finished(project.ri(*RUN))
+    assert project.repair() == 3
+    proxy.when(AtCommit(moment, nth), proxy.cut)
+    words = ("reprocess", "last", "--from", "fix.csv")
+    assert project.ri(*words, RI_DATABASE_URL=proxy.url(project.database.url)).code == 0
+    assert proxy.has_happened()
+    check_invariants(project)
 
 
 def test_answers_to_two_commits_in_a_row_may_be_lost(project: FaultProject, proxy: Proxy, quiet: Undisturbed) -> None:
@@ -207,142 +242,3 @@ def test_a_run_goes_on_while_somebody_terminates_sessions_all_the_time(
     assert_finished(said)
     assert len(ended) >= rounds / 2
     check_invariants(project, reference=quiet.digest)
-
-
-# ── silent and slow ──────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize("way", Way, ids=lambda way: way.name.lower())
-def test_a_stalled_run_goes_on_where_it_stood(
-    way: Way, project: FaultProject, proxy: Proxy, quiet: Undisturbed
-) -> None:
-    proxy.when(AfterBytes(quiet.byte_at(0.6, way), way), proxy.stall)
-    process = project.start(*RUN, *PATIENT, RI_DATABASE_URL=proxy.url(project.database.url))
-    assert proxy.wait_until_it_happened()
-    with pytest.raises(subprocess.TimeoutExpired):  # longer than its lease
-        process.wait(2)
-    proxy.go_on()
-    assert_finished(project.ended(process))
-    check_invariants(project, reference=quiet.digest)
-
-
-def test_a_run_stalled_beyond_its_lease_leaves_the_batch_to_its_successor(
-    project: FaultProject, proxy: Proxy, quiet: Undisturbed
-) -> None:
-    proxy.when(AtCommit(Moment.UNSENT, 6), proxy.stall)
-    sleeper = project.start(*RUN, *PATIENT, RI_DATABASE_URL=proxy.url(project.database.url))
-    assert proxy.wait_until_it_happened()
-    successor = project.ri(*RUN, "--wait")
-    assert_finished(successor)
-    proxy.go_on()
-    said = project.ended(sleeper)
-    assert said.code == STOPPED_BY_WORLD, said
-    assert "error[lost-ownership]" in said.err
-    check_invariants(project, reference=quiet.digest)
-
-
-@pytest.mark.parametrize("nth", [4, 7, COMMITS - 1])
-def test_a_run_notices_that_only_its_own_end_of_the_connection_is_open(
-    nth: int, project: FaultProject, proxy: Proxy, quiet: Undisturbed
-) -> None:
-    """A firewall that has forgotten the connection: the server is gone from it, and nobody tells the client."""
-    proxy.when(AtCommit(Moment.UNSENT, nth), proxy.half_open)
-    run(project, proxy)
-    check_invariants(project, reference=quiet.digest)
-
-
-def test_a_run_notices_that_the_answer_to_commit_will_never_come(
-    project: FaultProject, proxy: Proxy, quiet: Undisturbed
-) -> None:
-    proxy.when(AtCommit(Moment.DONE, 6), proxy.half_open)
-    run(project, proxy)
-    check_invariants(project, reference=quiet.digest)
-
-
-def test_a_slow_line_changes_nothing(project: FaultProject, proxy: Proxy, quiet: Undisturbed) -> None:
-    proxy.when(AtCommit(Moment.DONE, 2), lambda: proxy.delay(0.01))
-    run(project, proxy)
-    check_invariants(project, reference=quiet.digest)
-
-
-# ── no connection to be had ──────────────────────────────────────────────────────────────────
-
-
-@contextlib.contextmanager
-def all_slots_taken(server: FaultServer) -> Iterator[list[psycopg2.extensions.connection]]:
-    """Within: nobody gets a connection; those that take them are in the list, and are closed at the end."""
-    taken: list[psycopg2.extensions.connection] = []
-    try:
-        with pytest.raises(psycopg2.OperationalError, match=r"too many clients|connection slots"):
-            taken.extend(iter(lambda: psycopg2.connect(server.admin_url()), None))
-        yield taken
-    finally:
-        for connection in taken:
-            connection.close()
-
-
-def test_a_run_waits_for_a_free_connection(
-    fault_server: FaultServer, project: FaultProject, proxy: Proxy, quiet: Undisturbed
-) -> None:
-    fault_server.restart(max_connections="12")
-
-    def away() -> None:
-        proxy.refuse()
-        proxy.cut()
-
-    proxy.when(AtCommit(Moment.UNSENT, 6), away)
-    process = project.start(*RUN, *PATIENT, RI_DATABASE_URL=proxy.url(project.database.url))
-    assert proxy.wait_until_it_happened()
-    assert eventually(lambda: not project.sql(f"SELECT {SESSIONS}"))
-    with all_slots_taken(fault_server):
-        answered = proxy.passed(Way.TO_CLIENT)
-        proxy.accept()
-        assert eventually(lambda: proxy.passed(Way.TO_CLIENT) > answered + 300)  # it was told so a few times
-        assert process.poll() is None
-    assert_finished(project.ended(process))
-    check_invariants(project, reference=quiet.digest)
-    fault_server.restart()
-
-
-def test_a_run_that_never_got_a_connection_has_done_nothing(fault_server: FaultServer, project: FaultProject) -> None:
-    fault_server.restart(max_connections="12")
-    with all_slots_taken(fault_server):
-        said = project.ri(*RUN)
-    assert said.code == 2, said
-    assert "error[database-unreachable]" in said.err
-    assert not project.sql("SELECT FROM import_batches")
-    fault_server.restart()
-
-
-def test_a_run_whose_lease_cannot_be_renewed_for_want_of_connections_ends_all_the_same(
-    fault_server: FaultServer, project: FaultProject, proxy: Proxy, quiet: Undisturbed
-) -> None:
-    """Its own connection is open; it is the one for the heartbeat that nobody gives it."""
-    fault_server.restart(max_connections="12")
-    proxy.when(AtCommit(Moment.ANSWERED, 4), proxy.stall)
-    process = project.start(*RUN, *PATIENT, RI_DATABASE_URL=proxy.url(project.database.url))
-    assert proxy.wait_until_it_happened()
-    with all_slots_taken(fault_server):
-        proxy.delay(0.01)
-        proxy.go_on()
-        assert_finished(project.ended(process))
-    check_invariants(project, reference=quiet.digest)
-    fault_server.restart()
-
-
-def test_a_connection_lost_while_another_run_waits_disturbs_neither(
-    project: FaultProject, proxy: Proxy, quiet: Undisturbed
-) -> None:
-    """The one that waits for its turn is cut as well."""
-    proxy.when(AtCommit(Moment.ANSWERED, 4), proxy.stall)
-    url = proxy.url(project.database.url)
-    first = project.start(*RUN, *PATIENT, RI_DATABASE_URL=url)
-    assert proxy.wait_until_it_happened()
-    proxy.cut()
-    second = project.start(*RUN, "--wait", *PATIENT, RI_DATABASE_URL=url)
-    timer = threading.Timer(0.5, proxy.go_on)
-    timer.start()
-    codes = {project.ended(process).code for process in (first, second)}
-    timer.join()
-    assert 1 in codes
-    check_invariants(project)

@@ -35,10 +35,10 @@ PATIENT = ("--give-up-after", "30")
 ONE_IN_TWENTY = THREE * (COUNT // 20 // len(THREE))
 
 
-@pytest.fixture(scope="module")
-def quiet(fault_server: FaultServer, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+@pytest.fixture
+def quiet(fault_server: FaultServer) -> Undisturbed:
     """What a run leaves that nothing disturbs, without pgbouncer."""
-    return undisturbed_run(fault_server, tmp_path_factory.mktemp("quiet") / "project", Shape())
+    return undisturbed_run(fault_server, Shape())
 
 
 @pytest.fixture(scope="module")

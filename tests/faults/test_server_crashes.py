@@ -43,10 +43,10 @@ def moments(count: int, seed: int) -> list[tuple[float, Way]]:
     return [((n + rng.random()) / count * 0.99, rng.choice(list(Way))) for n in range(count)]
 
 
-@pytest.fixture(scope="module")
-def quiet(fault_server: FaultServer, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+@pytest.fixture
+def quiet(fault_server: FaultServer) -> Undisturbed:
     """What a run leaves that nothing disturbs."""
-    return undisturbed_run(fault_server, tmp_path_factory.mktemp("quiet") / "project", Shape())
+    return undisturbed_run(fault_server, Shape())
 
 
 @pytest.fixture

@@ -39,14 +39,22 @@ class Disturbance:
             act()
 
 
-def run_keys(workbench: Workbench, count: int, *, on_progress: Callable[[Any], None] | None = None) -> Ended:
+def run_keys(
+    workbench: Workbench,
+    count: int,
+    *,
+    on_progress: Callable[[Any], None] | None = None,
+    give_up_after_s: float = 60,
+) -> Ended:
     """Import the keys 1 to `count`, each with the value v<key>, through the pipeline p."""
     file = workbench.file("data/p.csv", csv_text("k,v", [f"{k},v{k}" for k in range(1, count + 1)]))
     begun: list[str] = []
     error = None
     with workbench.manager() as manager:
         try:
-            manager.run_pipeline("p", file, on_progress=on_progress, on_batch=begun.append)
+            manager.run_pipeline(
+                "p", file, on_progress=on_progress, on_batch=begun.append, give_up_after_s=give_up_after_s
+            )
         except RiError as stopped:
             error = stopped
         return Ended(manager.get_batch_summary(begun[0]), error)

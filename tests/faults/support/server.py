@@ -56,7 +56,7 @@ class Database:
         """Run SQL as the superuser, committed at once; the rows, if there are any."""
         with connected(self.admin_url) as cursor:
             cursor.execute(statement, parameters)
-            return cursor.fetchall() if cursor.description else []
+            return cursor.fetchall() if cursor.description is not None else []
 
 
 @dataclass(frozen=True)

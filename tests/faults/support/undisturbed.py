@@ -8,6 +8,8 @@ check_invariants(project, reference=quiet.digest)
 from __future__ import annotations
 
 import dataclasses
+import functools
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -36,10 +38,16 @@ class Undisturbed(NamedTuple):
         return round(share * self.passed[way])
 
 
-def undisturbed_run(server: FaultServer, folder: Path, shape: Shape) -> Undisturbed:
-    """Measured through a proxy, in a database that is gone afterwards."""
-    with server.fresh_database() as database, running_proxy(("127.0.0.1", server.port)) as proxy:
-        project = make_project(folder, dataclasses.replace(database, url=proxy.url(database.url)), shape)
+@functools.cache
+def undisturbed_run(server: FaultServer, shape: Shape) -> Undisturbed:
+    """Measured once, through a proxy, in a folder and a database that are gone afterwards."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        server.fresh_database() as database,
+        running_proxy(("127.0.0.1", server.port)) as proxy,
+    ):
+        behind = dataclasses.replace(database, url=proxy.url(database.url))
+        project = make_project(Path(folder) / "project", behind, shape)
         write_file(project)
         passed, commits = {way: proxy.passed(way) for way in Way}, proxy.commits  # of making the tables
         assert_finished(project.ri(*RUN))
