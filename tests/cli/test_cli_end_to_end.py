@@ -6,6 +6,7 @@ import contextlib
 import csv
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -139,6 +140,60 @@ def test_the_json_of_a_run_has_the_documented_keys_only(project: Project) -> Non
 
 
 def test_stdin_is_a_file_like_any_other(project: Project) -> None:
+    running = project.start("run", "people", "-", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    out, _ = running.communicate(HEADER.encode() + b"a@x.org,A\n")
+    assert (running.returncode, project.names()) == (0, ["A"])
+    assert b"1 record read" in out
+
+
+def test_several_files_are_several_batches_and_the_worst_decides(project: Project) -> None:
+    good = project.file("good.csv", HEADER + "z@x.org,Z\n")
+    bad = project.file("bad.csv", THREE_OF_FIVE)
+    run = project.ri("run", "people", good, "missing.csv", bad, "--json")
+    objects = [json.loads(line) for line in run.stdout.splitlines()]
+    assert run.returncode == 2
+    assert [o["schema"] for o in objects] == ["ri.run/1", "ri.error/1", "ri.run/1"]
+    assert "missing.csv" in objects[1]["message"]
+    assert [b["source"]["name"] for b in project.json("status")["batches"]] == ["bad.csv", "good.csv"]
+
+
+def test_an_unknown_pipeline_is_exit_2_with_the_nearest_name(project: Project) -> None:
+    run = project.ri("run", "peopel", project.file("people.csv", HEADER))
+    assert run.returncode == 2
+    assert 'did you mean "people"?' in run.stderr
+
+
+def test_an_unreachable_database_is_exit_2_and_one_readable_error(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RI_DATABASE_URL", "postgresql://ri:secret@/nowhere?host=/nowhere")
+    run = project.ri("run", "people", project.file("people.csv", HEADER))
+    assert run.returncode == 2
+    assert run.stderr.count("error[") == 1
+    assert "Traceback" not in run.stderr
+    assert "secret" not in run.stderr
+
+
+def test_a_changed_pipeline_is_told_with_both_fingerprints(project: Project) -> None:
+    project.ri("run", "people", project.file("people.csv", THREE_OF_FIVE))
+    project.file("pipelines/people.yaml", PIPELINE.replace("minLength: 1", "minLength: 0"))
+    again = project.ri("reprocess", "last")
+    assert "the pipeline changed since batch" in again.stderr
+    assert again.returncode == 1
+
+
+def test_dismissed_records_need_no_attention_any_more(project: Project) -> None:
+    project.ri("run", "people", project.file("people.csv", THREE_OF_FIVE))
+    first = project.json("errors", "last")["items"][0]["item_id"]
+    dismissed = project.ri("errors", "last", "--dismiss", "--item", first, "--reason", "test data")
+    assert dismissed.returncode == 0
+    assert [i["problems"][0]["code"] for i in project.json("errors", "last")["items"]] == ["source.ragged"]
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_after_the_chunk_and_leaves_a_consistent_batch(
+    project: Project, signum: signal.Signals, code: int
+) -> None:
     file = project.file("many.csv", HEADER + "".join(f"p{i}@x.org,P\n" for i in range(60_000)))
     running = project.start("run", "people", file, stdout=subprocess.PIPE)
     while running.poll() is None and not project.names():

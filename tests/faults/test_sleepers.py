@@ -127,8 +127,9 @@ def test_a_runner_that_is_stopped_at_any_moment_changes_nothing_when_it_wakes_up
     slept = 0
     for number in range(RANDOM_MOMENTS):
         project.file(FILE, records(RECORDS, seed=number, label=f"s{number}x"))
+        known = begun(project)
         sleeper = project.start("run", NAME, FILE)
-        assert eventually(lambda n=number: begun(project) > n or sleeper.poll() is not None)  # noqa: B023
+        assert eventually(lambda n=known, s=sleeper: begun(project) > n or s.poll() is not None)
         pause_s = rng.uniform(0, 0.25)
         time.sleep(pause_s)  # the moment is meant to be any
         where = f"RI_TEST_SEED={SEED}, round {number}, {pause_s:.3f} s after the batch was begun"
