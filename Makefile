@@ -2,7 +2,7 @@
 # `make test ARGS="tests/examples -k repair"` passes words to pytest.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint clean
+.PHONY: help demo test test-faults soak lint clean
 
 # No target touches the database that the shell happens to point at.
 unexport DATABASE_URL RI_DATABASE_URL $(filter PG%,$(.VARIABLES))
@@ -13,13 +13,19 @@ IN_VENV := .venv/bin/python
 BUILT := .venv/built
 
 help: ## what can be made
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{printf "  %-12s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{printf "  %-12s %s\n", $$1, $$2}'
 
 demo: $(BUILT) ## import, repair and reprocess the examples in an embedded database
 	@bash examples/demo.sh
 
 test: $(BUILT) ## run the tests
 	$(IN_VENV) -m pytest -n $(WORKERS) $(ARGS)
+
+test-faults: $(BUILT) ## kill runners, servers and lines at every point (strace, pgbouncer, root for the full disk)
+	$(IN_VENV) -m pytest -n $(WORKERS) -m faults tests/faults $(ARGS)
+
+soak: $(BUILT) ## 20 minutes of two runners under random faults
+	$(IN_VENV) tests/faults/soak.py $(ARGS)
 
 lint: $(BUILT) ## check style, format and types
 	$(IN_VENV) -m ruff check .
