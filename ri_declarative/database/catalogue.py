@@ -13,6 +13,9 @@ from sqlalchemy import Connection, text
 
 from ri_declarative.database.queries import queries
 
+# Defaults with a function that gives each row of a statement the same, or a random, value.
+_ORDERLESS = frozenset(("now()", "transaction_timestamp()", "gen_random_uuid()", "uuid_generate_v4()"))
+
 
 class Element(NamedTuple):
     """The type of an array's elements, domains resolved."""
@@ -125,6 +128,12 @@ class Relation:
     def label(self) -> str:
         """For messages: schema.name."""
         return f"{self.schema}.{self.name}"
+
+    @cached_property
+    def shows_order(self) -> bool:
+        """Whether rows keep a trace of the order in which they were inserted: a serial number, a clock."""
+        defaults = [column.default_sql or "" for column in self.columns.values()]
+        return self.kind not in ("r", "p") or any("(" in sql and sql not in _ORDERLESS for sql in defaults)
 
     @cached_property
     def primary_key(self) -> tuple[str, ...]:

@@ -157,8 +157,10 @@ class Upsert:
         return SQL(
             "SELECT q.*, {refused} AS refused\n"
             "FROM (SELECT p.*, p.found AND NOT p.existing AND {same} AS same\n"
-            "      FROM ({rows} OFFSET 0) AS p) AS q{joins}"  # OFFSET 0: casts are made once, not wherever used
+            "      FROM ({rows} OFFSET 0) AS p) AS q{joins}\n"  # OFFSET 0: casts are made once, not wherever used
+            "ORDER BY {order}"  # two sessions that lock the same rows take them in the same order
         ).format(
+            order=self._key_order("q"),
             refused=self._predictions.number(),
             same=self._same(),
             rows=self._rows(source),
@@ -313,8 +315,9 @@ class Upsert:
     def _insert(self) -> Composed:
         return SQL(
             "INSERT INTO {target} AS t ({columns})\n  SELECT {values} FROM m WHERE NOT m.found AND m.refused IS NULL "
-            "ORDER BY m.n\n  ON CONFLICT ({key}) DO NOTHING RETURNING {returned}, {target_id} AS ri_id"
+            "ORDER BY {order}\n  ON CONFLICT ({key}) DO NOTHING RETURNING {returned}, {target_id} AS ri_id"
         ).format(
+            order=SQL("m.n") if self.plan.relation.shows_order else self._key_order("m"),
             target=self._target,
             columns=_names(c.column.name for c in self.plan.columns),
             values=self._values_of_m(),
@@ -345,6 +348,10 @@ class Upsert:
             return SQL("CAST({} AS text)").format(names[0])
         values = SQL("CAST(pg_catalog.jsonb_build_array({}) AS text)").format(SQL(", ").join(names))
         return SQL("CASE WHEN {} IS NOT NULL THEN {} END").format(names[0], values)
+
+    def _key_order(self, alias: str) -> Composed:
+        numbers = [k for k, column in enumerate(self.plan.columns) if column.column.name in self.plan.key]
+        return SQL(", ").join(Identifier(alias, f"v{k}") for k in numbers)
 
     def _names_in_m(self) -> dict[str, Identifier]:
         return {c.column.name: Identifier("m", f"v{k}") for k, c in enumerate(self.plan.columns)}

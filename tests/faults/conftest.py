@@ -47,9 +47,17 @@ def stages(fault_server: FaultServer, tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.fixture
-def make(tmp_path: Path, fault_database: Database) -> Make:
-    """Makes the test's project on its database."""
-    return lambda shape: make_project(tmp_path / "project", fault_database, shape)
+def make(tmp_path: Path, fault_database: Database) -> Iterator[Make]:
+    """Makes the test's project on its database; commands that still run at the test's end are killed."""
+    made: list[FaultProject] = []
+
+    def make_one(shape: Shape) -> FaultProject:
+        made.append(make_project(tmp_path / "project", fault_database, shape))
+        return made[-1]
+
+    yield make_one
+    for project in made:
+        project.end_all()
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:

@@ -26,8 +26,8 @@ pytestmark = pytest.mark.faults
 
 RUNNERS = 8
 ROUNDS = 50  # of RUNNERS that do not wait
-WAITING_ROUNDS = 5
-FEWER_ROUNDS = 5  # of races that take longer
+WAITING_ROUNDS = 4
+FEWER_ROUNDS = 3  # of races that take longer
 RECORDS = 120
 FILE = "members.csv"
 PATIENCE_S = 60.0

@@ -253,7 +253,9 @@ class Imports(RuleBasedStateMachine):
         if not mend:
             return Known(("reprocess", batch_id), taken, batch_id)
         name = f"fix-{len(self.batches)}.csv"
-        assert self.project.repair(batch_id, name=name) == len(taken)
+        # Failed again, they are listed with the batch that took them last.
+        last = [batch_id, *(again for again, known in self.batches.items() if known.parent == batch_id)][-1]
+        assert self.project.repair(last, name=name) == len(taken)
         mended = [read._replace(cells=repaired(read.cells)) for read in taken]
         return Known(("reprocess", batch_id, "--from", name), mended, batch_id)
 

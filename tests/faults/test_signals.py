@@ -6,6 +6,7 @@ resumed, and the next command ends as if nothing had been.
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import signal
@@ -20,7 +21,7 @@ from faults.conftest import Make
 from faults.support.held import hold_at, holding
 from faults.support.invariants import Digest, check_invariants, digest_of
 from faults.support.project import RI, FaultProject, Said, Shape, make_project
-from faults.support.records import csv_of, records
+from faults.support.records import records
 from faults.support.server import ROLE, FaultServer
 
 pytestmark = pytest.mark.faults
@@ -103,8 +104,10 @@ def test_a_reprocessing_that_was_stopped_is_gone_on_with(make: Make) -> None:
     assert project.ri(*RUN).code == SOME_FAILED
     [(first,)] = project.sql("SELECT id::text FROM import_batches")
     assert project.repair() == 3
-    project.sql("CREATE OR REPLACE FUNCTION public.hold() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-                "IF NEW.name = 'Accepted' THEN PERFORM pg_advisory_xact_lock(77); END IF; RETURN NEW; END $$")  # fmt: skip
+    project.sql(
+        "CREATE OR REPLACE FUNCTION public.hold() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "IF NEW.name = 'Accepted' THEN PERFORM pg_advisory_xact_lock(77); END IF; RETURN NEW; END $$"
+    )
     with holding(project, "statement") as hold:
         process = project.start("reprocess", first, "--from", "fix.csv")
         hold.wait_for(process)
@@ -128,9 +131,17 @@ def test_the_files_that_were_to_come_are_named(project: FaultProject) -> None:
     assert [name for (name,) in project.sql("SELECT source_info ->> 'name' FROM import_batches")] == [FILE]
 
 
-def test_a_program_that_asks_for_a_stop_gets_json_all_the_same(project: FaultProject) -> None:
-    said = stop_in_the_middle(project, *RUN, "--json")
-    assert '"stop_reason": "interrupted"' in said.out
+def test_a_program_learns_which_batch_it_has_to_resume(project: FaultProject, quiet: Digest) -> None:
+    with holding(project, "statement") as hold:
+        process = project.start(*RUN, "--json")
+        hold.wait_for(process)
+        ask(process, signal.SIGTERM)
+        hold.release()
+        said = soon(project, process)
+    told = json.loads(said.out)
+    assert (said.code, told["status"], told["stop_reason"]) == (143, "failed", "interrupted")
+    assert project.ri("resume", told["batch_id"]).code == SOME_FAILED
+    check_invariants(project, reference=quiet)
 
 
 # ── twice, three times ───────────────────────────────────────────────────────────────────────
@@ -168,10 +179,10 @@ def test_a_hook_that_hangs_does_not_keep_it(project: FaultProject, quiet: Digest
         process = project.start(*RUN)
         hold.wait_for(process)
         ask(process, signal.SIGTERM)
-        for _ in range(times - 1):
+        process.send_signal(signal.SIGTERM)
+        if times == 3:
+            assert not eventually(lambda: process.poll() is not None, within_s=0.3)
             process.send_signal(signal.SIGTERM)
-            if times == 3:
-                assert not eventually(lambda: process.poll() is not None, within_s=0.3)
         said = soon(project, process)
     assert said.code == 143
     check_invariants(project, finished=False)
@@ -237,28 +248,37 @@ def test_who_waits_for_the_server_does_not_have_to(
 
 @every_signal
 def test_who_waits_for_standard_input_does_not_have_to(project: FaultProject, number: signal.Signals) -> None:
-    lines = csv_of(records(COUNT)).splitlines(keepends=True)
-    process = subprocess.Popen(
-        [*RI, "run", "members", "-"],
-        cwd=project.root,
-        env=project.environment(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = fed(project, closed=False)
+    assert eventually(lambda: any((project.root / ".ri/spool").glob("*")))
+    ask(process, number)
+    assert soon(project, process).code == CODES[number]
+    assert not project.sql("SELECT 1 FROM import_batches")
+    check_invariants(project)
+
+
+@every_signal
+def test_what_came_by_standard_input_can_be_resumed(project: FaultProject, number: signal.Signals) -> None:
+    with holding(project, "statement") as hold:
+        process = fed(project, closed=True)
+        hold.wait_for(process)
+        ask(process, number)
+        hold.release()
+        said = soon(project, process)
+    is_stopped(project, said, CODES[number], at=2 * CHUNK)
+    assert project.ri("resume").code == SOME_FAILED
+    check_invariants(project)  # also that the spool is gone
+
+
+def fed(project: FaultProject, *, closed: bool) -> subprocess.Popen[str]:
+    """A run that has been given the records of FILE by standard input."""
+    process = project.start("run", "members", "-", stdin=subprocess.PIPE)
     assert process.stdin is not None
-    process.stdin.write("".join(lines[:30]))
+    process.stdin.write((project.root / FILE).read_text())
     process.stdin.flush()
-    assert eventually(lambda: bool(project.sql("SELECT 1 FROM import_batches")))
-    process.send_signal(number)
-    try:
-        said = soon(project, process, stdin_open=True)
-    finally:
-        process.kill()
-        process.communicate()
-    assert said.code == CODES[number]
-    assert project.sql("SELECT status, stop_reason FROM import_batches") == [("failed", "interrupted")]
+    if closed:
+        process.stdin.close()
+        process.stdin = None  # communicate() would flush it
+    return process
 
 
 # ── terminals, pipes, nohup ──────────────────────────────────────────────────────────────────
@@ -333,7 +353,7 @@ def ask(process: subprocess.Popen[str], number: signal.Signals) -> None:
     raise AssertionError("it has ended without a word about the signal")
 
 
-def soon(project: FaultProject, process: subprocess.Popen[str], *, stdin_open: bool = False) -> Said:
+def soon(project: FaultProject, process: subprocess.Popen[str]) -> Said:
     """What it said; it ends within seconds."""
     begun = time.monotonic()
     assert eventually(lambda: process.poll() is not None, within_s=2 * SECONDS), "it does not end"

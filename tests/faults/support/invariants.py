@@ -272,7 +272,7 @@ WHERE datname = %(database)s AND usename = %(role)s AND state <> 'idle'
 UNION ALL
 SELECT 'lock', l.mode, a.query FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)
 WHERE l.database = (SELECT oid FROM pg_database WHERE datname = %(database)s) AND l.pid <> pg_backend_pid()
-  AND a.usename IS NOT NULL  -- not autovacuum
+  AND a.usename = %(role)s  -- not those of a test, nor of autovacuum
 UNION ALL
 SELECT 'temporary table', relname, NULL FROM pg_class WHERE relpersistence = 't'
 UNION ALL

@@ -72,6 +72,7 @@ class FaultProject:
     files: dict[str, list[Cells]] = field(default_factory=dict)
     contents: dict[str, str] = field(default_factory=dict)  # of all files there have been, by SHA-256
     said: list[Said] = field(default_factory=list)  # by all commands, for the invariants
+    started: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def file(self, name: str, rows: Sequence[Cells]) -> Path:
         """The path of a new or changed file with these records."""
@@ -108,9 +109,11 @@ class FaultProject:
             writer.writerows(mended)
         return len(mended)
 
-    def start(self, *words: str, prefix: Sequence[str] = (), **environment: str) -> subprocess.Popen[str]:
+    def start(
+        self, *words: str, prefix: Sequence[str] = (), stdin: int = subprocess.DEVNULL, **environment: str
+    ) -> subprocess.Popen[str]:
         """A running `ri`, killed after PATIENCE_S; let `ended` wait for it."""
-        return self.start_process([*prefix, *RI, *words], **environment)
+        return self.start_process([*prefix, *RI, *words], stdin=stdin, **environment)
 
     def start_python(self, program: str, *words: str, **environment: str) -> subprocess.Popen[str]:
         """The same for a Python program."""
@@ -120,18 +123,31 @@ class FaultProject:
         """The text that knows MANAGER."""
         return f"{_MANAGER}{program}"
 
-    def start_process(self, command: Sequence[str], **environment: str) -> subprocess.Popen[str]:
+    def start_process(
+        self, command: Sequence[str], *, stdin: int = subprocess.DEVNULL, **environment: str
+    ) -> subprocess.Popen[str]:
         """The same for any command."""
         process = subprocess.Popen(
             command,
             cwd=self.root,
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             env={**self.environment(), **environment},
         )
+        self.started.append(process)
         return killed_after(PATIENCE_S, process)
+
+    def end_all(self) -> None:
+        """Nothing; no command runs any more. After a test: one that failed may have left some."""
+        for process in self.started:
+            if process.poll() is None:
+                process.kill()
+            for stream in (process.stdin, process.stdout, process.stderr):
+                if stream is not None:
+                    stream.close()
+            process.wait()
 
     def ended(self, process: subprocess.Popen[str]) -> Said:
         """What a process said until its end, remembered."""

@@ -54,6 +54,7 @@ CREATE TRIGGER audit AFTER INSERT OR UPDATE ON public.members FOR EACH ROW EXECU
 PIPELINE = """\
 description: Members, exported every night
 source:
+  format: csv
   fields:
     email:   {clean: [trim, lower]}
     joined:  {date: "%d/%m/%Y"}
