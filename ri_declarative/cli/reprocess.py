@@ -66,7 +66,7 @@ def command(
                 return stopped_code(failures.report(error, as_json=as_json), stop)
         if new_id is None:
             return _nothing(manager, parent_id, manner)
-        summary = manager.get_batch_summary(new_id)
+        summary = manager.get_batch_summary(new_id, give_up_after_s=give_up_after)
         finished(summary, manager.database_label, manner)
         return exits.of_batch(summary, stop.exit_code)
 

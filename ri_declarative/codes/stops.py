@@ -79,6 +79,15 @@ STOPPED = Group(
             example="the connection to the database was lost: server closed the connection unexpectedly",
             cure="When the database is back: `ri resume`. Nothing is lost, nothing is applied twice.",
         ),
+        of_run(
+            "db.forgotten",
+            ends="exit 3",
+            cause="The database has lost what it had committed: it crashed with `synchronous_commit = off`, or a "
+            "failover went to a server that lagged behind.",
+            example="the database has lost what it had committed of batch 3f2a9c1e-0000-4000-8000-000000000000: it "
+            "crashed, or another server took its place",
+            cure="`ri resume BATCH` goes on from what it still has; where it has lost the batch, run the file again.",
+        ),
         Code(
             "db.passing",
             (Origin.RECORD, Origin.RUN),

@@ -12,7 +12,7 @@ from ri_declarative.database.driver import driver_cursor
 from ri_declarative.database.hook_transaction import ended_by_hook
 from ri_declarative.database.items import BatchRows
 from ri_declarative.database.jsonb import printable, printable_json
-from ri_declarative.database.ownership import Claim, Ownership, claimed, lost_ownership
+from ri_declarative.database.ownership import Claim, Ownership, claimed, forgotten, lost_ownership, standing
 from ri_declarative.database.statements import Statements
 from ri_declarative.records import BatchStatus, Counts, LogEntry, Outcome, Record, StopReason
 
@@ -64,16 +64,21 @@ class Transaction:
         *,
         ended: bool,
         source_info: Mapping[str, Any],
+        next_index: int | None,
         stop_reason: StopReason | None = None,
         error_message: str | None = None,
     ) -> None:
-        """The end of a batch. `ended`: the source was read to its end, so that the total is known."""
+        """The end of a batch. `ended`: the source was read to its end, so that the total is known.
+
+        `next_index`: behind the last record that was committed; None: whatever the database says.
+        """
         parameters = {
             "status": status.value,
             "stop_reason": stop_reason.value if stop_reason else None,
             "error_message": printable(error_message) if error_message else None,
             "ended": ended,
             "source_info": printable_json(source_info),
+            "next_index": next_index,
         }
         self._guarded("finish", parameters)
 
@@ -82,7 +87,8 @@ class Transaction:
         owned = {"id": self._owner.batch_id, "token": self._owner.token}
         if self._statements.execute(self.connection, query, {**parameters, **owned}).rowcount != 1:
             self._refuse_other_transaction()
-            raise lost_ownership(self._owner.batch_id)
+            now = standing(self._statements, self.connection, self._owner.batch_id)
+            raise forgotten(self._owner.batch_id) if now.token == self._owner.token else lost_ownership(now.batch_id)
 
     def _rows(self) -> BatchRows:
         return BatchRows(driver_cursor(self.connection), f'"{self._statements.schema}"', self._owner.batch_id)

@@ -7,11 +7,8 @@ A thread with a connection of its own for each beat. The server may lose our tra
 from __future__ import annotations
 
 import logging
-import os
-import socket
 import threading
 import time
-from contextlib import suppress
 from typing import Self
 
 from ri_declarative.database.ownership import Ownership
@@ -41,7 +38,7 @@ class Heartbeat:
     def __exit__(self, *_: object) -> None:
         self._ended.set()
         if self._is_silent():
-            _cut(self._store)
+            self._store.cut()
         self._thread.join()
 
     def cut_when_silent(self) -> None:
@@ -49,8 +46,8 @@ class Heartbeat:
         if self._is_silent():
             log.warning("the database has been silent for %g s: connecting anew", self._silence_s)
             self._answered_at = time.monotonic()
-            _cut(self._watched)
-            _cut(self._store)
+            self._watched.cut()
+            self._store.cut()
 
     @property
     def _silence_s(self) -> float:
@@ -72,12 +69,4 @@ class Heartbeat:
             self._answered_at = time.monotonic()
             if connected is False and self._watched.backend_pid == pid:
                 log.warning("the server has lost the connection of batch %s: connecting anew", self._owner.batch_id)
-                _cut(self._watched)
-
-
-def _cut(store: Store) -> None:
-    """Whoever waits for an answer gets an error at once."""
-    descriptor = store.descriptor()
-    if descriptor is not None:
-        with suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as connected:
-            connected.shutdown(socket.SHUT_RDWR)
+                self._watched.cut()

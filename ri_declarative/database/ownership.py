@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 
 from ri_declarative.database.jsonb import printable_json
 from ri_declarative.database.statements import Statements
-from ri_declarative.errors import LostOwnership
+from ri_declarative.errors import LostOwnership, StoppedError
 from ri_declarative.records import BatchStatus, Counts, StopReason, is_finished
 
 
@@ -88,6 +88,7 @@ class Stopped(NamedTuple):
 class Standing(NamedTuple):
     """What of an owner's batch is committed."""
 
+    batch_id: str
     next_index: int
     status: BatchStatus
     stop_reason: StopReason | None
@@ -112,6 +113,16 @@ def lost_ownership(batch_id: str) -> LostOwnership:
         f"batch {batch_id} was taken over: this runner was silent for longer than its lease. "
         "What it had not committed is dropped",
         hint=f"who works on it: ri status {batch_id[:8]}",
+    )
+
+
+def forgotten(batch_id: str) -> StoppedError:
+    """What a runner ends with whose commits are gone: a server that crashed with asynchronous commit, a failover."""
+    return StoppedError(
+        "db.forgotten",
+        f"the database has lost what it had committed of batch {batch_id}: "
+        "it crashed, or another server took its place",
+        hint=f"what it still has is consistent; finish it: ri resume {batch_id[:8]}, or run the file again",
     )
 
 
@@ -181,9 +192,13 @@ def take(
 
 def standing(statements: Statements, connection: Connection, batch_id: str) -> Standing:
     """What is committed of a batch. Waits until a transaction that was cut off has ended."""
-    row = statements.execute(connection, "standing", {"id": batch_id}).mappings().one()
+    row = statements.execute(connection, "standing", {"id": batch_id}).mappings().one_or_none()
+    if row is None:
+        raise forgotten(batch_id)
     reason = StopReason(row["stop_reason"]) if row["stop_reason"] else None
-    return Standing(row["next_index"], BatchStatus(row["status"]), reason, row["lease_token"], row["begun_by"])
+    return Standing(
+        batch_id, row["next_index"], BatchStatus(row["status"]), reason, row["lease_token"], row["begun_by"]
+    )
 
 
 def rescue(statements: Statements, connection: Connection) -> list[str]:

@@ -6,6 +6,10 @@ One `Store` per run, used by one thread at a time. Who owns a batch is `ownershi
 
 from __future__ import annotations
 
+import os
+import socket
+import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, Self
@@ -24,8 +28,10 @@ from ri_declarative.database.statements import Statements
 from ri_declarative.errors import StoppedError, UsageError
 
 LEASE_S = 60.0
+SHORT_S = 60.0  # twice what we wait for a lock
 # A stopped owner's transaction, and with it its row locks, ends before its lease does.
 _IDLE_SHARE = 0.75
+_PERHAPS_IDLE = " (a hook that has used its transaction may pause for {:g} s; `lease` in ri.yaml makes it longer)"
 _UNIQUE_VIOLATION = "23505"
 
 
@@ -37,6 +43,7 @@ class Store:
         self.backend_pid = 0  # of the server's process for the transaction in progress; 0: there is none
         self._engine = engine
         self._connection: Connection | None = None
+        self._begun_at = 0.0  # the transaction in progress
 
     @property
     def lease_s(self) -> float:
@@ -71,6 +78,24 @@ class Store:
             raw: Any = connection.connection.dbapi_connection if connection is not None else None
             if raw is not None:
                 raw.cancel()
+
+    def cut(self) -> None:
+        """End the connection from another thread: whoever waits for its answer gets an error at once."""
+        descriptor = self.descriptor()
+        if descriptor is not None:
+            with suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as connected:
+                connected.shutdown(socket.SHUT_RDWR)
+
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """A block of statements that are short: a server that does not answer so long is taken for dead."""
+        timer = threading.Timer(seconds, self.cut)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     def create_pending(
         self,
@@ -153,6 +178,7 @@ class Store:
         if self._connection is None:
             self._connection = self._engine.connect().execution_options(isolation_level="READ COMMITTED")
         transaction = self._connection.begin()
+        self._begun_at = time.monotonic()
         try:
             idle_ms = str(round(self.lease_s * _IDLE_SHARE * 1000))
             settings = self.statements.execute(self._connection, "begin_settings", {"idle_ms": idle_ms})
@@ -181,7 +207,10 @@ class Store:
         if not isinstance(said, psycopg2.Error):
             return error
         if self.descriptor() is None:
-            return connection_lost(said)
+            lost = connection_lost(said)
+            if time.monotonic() - self._begun_at > self.lease_s * _IDLE_SHARE:
+                lost.message += _PERHAPS_IDLE.format(self.lease_s * _IDLE_SHARE)
+            return lost
         if isinstance(error, StoppedError):
             return error
         if said.pgcode == _UNIQUE_VIOLATION and said.diag.constraint_name == "import_batch_items_parent":

@@ -267,19 +267,32 @@ class Run:
     # ── the end ──────────────────────────────────────────────────────────────────────────────
 
     def _finish(self, reason: StopReason | None, *, ended: bool, message: str | None = None) -> None:
-        step = partial(self._try_to_finish, reason, ended=ended, message=message)
+        # One that gives up has perhaps lost the answer to its last chunk: it believes the database.
+        next_index = None if message else self.next_index
+        step = partial(self._try_to_finish, reason, ended=ended, message=message, next_index=next_index)
         status = _status(reason)
         self._persist(step, lambda now, _: (now.token, now.status, now.stop_reason) == (None, status, reason))
 
     def _try_to_finish(
-        self, reason: StopReason | None, transaction: Transaction, *, ended: bool, message: str | None
+        self,
+        reason: StopReason | None,
+        transaction: Transaction,
+        *,
+        ended: bool,
+        message: str | None,
+        next_index: int | None,
     ) -> Done:
         """Close the batch, in one transaction with what on_batch_complete does."""
         facts = {"sha256": self.source.sha256} if self.source.sha256 else {}
         told = self._complete(success=reason is None)
         transaction.note(self.context.journal.pending(), self.context.unstored_metadata)
         transaction.finish(
-            _status(reason), ended=ended, source_info=facts, stop_reason=reason, error_message=message or told
+            _status(reason),
+            ended=ended,
+            source_info=facts,
+            next_index=next_index,
+            stop_reason=reason,
+            error_message=message or told,
         )
         return Done()
 
@@ -305,7 +318,9 @@ class Run:
     def _give_up(self, error: BaseException) -> None:
         """Mark the batch as stopped if the database still answers; its lease ends by itself otherwise."""
         if isinstance(error, ConnectionLost):
-            self.patience.hurry()  # one more try, and no more: it may be back, or nobody wants to wait
+            if not self.patience.hurried and self.patience.give_up_after_s > 0:
+                return  # it has been tried for long enough
+            self.patience.hurry()
         if self._completing:  # what stopped us came after on_batch_complete, or from it
             self._hooks_begun = False
         # Only our own messages are known to hold no cell.

@@ -15,10 +15,9 @@ from ri_declarative.compiler.explain import Explanation
 from ri_declarative.database.books import Books
 from ri_declarative.database.connect import open_engine, refuse_other_driver
 from ri_declarative.database.migrations import migrate
-from ri_declarative.database.ownership import abandon, rescue
 from ri_declarative.database.readiness import check_readiness
 from ri_declarative.database.store import Store
-from ri_declarative.engine.patience import GIVE_UP_AFTER_S
+from ri_declarative.engine.patience import GIVE_UP_AFTER_S, Patience
 from ri_declarative.errors import Diagnostic, UsageError
 from ri_declarative.manager.checks import check_files, in_order
 from ri_declarative.manager.definitions import Definitions, fingerprint_now, registry_here
@@ -102,7 +101,7 @@ class BatchManager:
         StoppedError when the world stops a run that has begun or somebody else works on the same content.
         """
         manner = Manner(on_progress, should_stop, on_batch, wait, give_up_after_s, continue_on_error)
-        return self.get_batch_summary(self._runs.file(name, file, manner, new_batch=new_batch))
+        return self._ended(self._runs.file(name, file, manner, new_batch=new_batch), manner)
 
     def create_batch(
         self,
@@ -140,7 +139,7 @@ class BatchManager:
         """
         batch = self._idle_batch(batch_id)
         manner = Manner(on_progress, should_stop, on_batch, False, give_up_after_s, continue_on_error)
-        return self.get_batch_summary(self._runs.stored(batch, manner))
+        return self._ended(self._runs.stored(batch, manner), manner)
 
     def reprocess_batch(
         self,
@@ -184,7 +183,7 @@ class BatchManager:
         self.rescue_batches()
         batch = self._books.batch_row(self._books.id_of(batch_id))
         manner = Manner(on_progress, should_stop, on_batch, wait, give_up_after_s, max_failed=max_failed)
-        return self.get_batch_summary(self._runs.resumed(batch, manner, file=file))
+        return self._ended(self._runs.resumed(batch, manner, file=file), manner)
 
     def unfinished_batches(self) -> list[str]:
         """Ids of batches that stopped early and can be resumed, the newest first."""
@@ -195,21 +194,17 @@ class BatchManager:
 
         A batch in processing belongs to its runner until its lease ends. Every run does this first.
         """
-        with self._store() as store, store.transaction() as connection:
-            check_readiness(connection, self._books_schema)
-            return rescue(store.statements, connection)
+        return self._runs.rescue()
 
     def abandon_batch(self, batch_id: str, *, reason: str | None = None) -> BatchSummary:
         """Give up a batch that stopped early: it is not resumed and needs no attention any more.
 
         Raises UsageError for one that is completed, StoppedError while somebody works on it.
         """
-        batch = self._idle_batch(batch_id)
-        with self._store() as store, store.transaction() as connection:
-            if not abandon(store.statements, connection, batch.batch_id, reason=reason):
-                raise UsageError("nothing-to-abandon", f"batch {batch.batch_id} is completed: nothing is left of it")
-        self._runs.release(batch.batch_id)
-        return self.get_batch_summary(batch.batch_id)
+        return self.get_batch_summary(self._runs.abandon(self._idle_batch(batch_id), reason=reason))
+
+    def _ended(self, batch_id: str, manner: Manner) -> BatchSummary:
+        return self.get_batch_summary(batch_id, give_up_after_s=manner.give_up_after_s)
 
     def _idle_batch(self, batch_id: str) -> BatchSummary:
         batch = self._books.batch_row(self._books.id_of(batch_id))
@@ -284,9 +279,16 @@ class BatchManager:
 
     # ── look ─────────────────────────────────────────────────────────────────────────────────
 
-    def get_batch_summary(self, batch_id: str) -> BatchSummary:
-        """One batch with its problems grouped. Raises UsageError when there is none."""
-        return self._books.batch(self._books.id_of(batch_id))
+    def get_batch_summary(self, batch_id: str, *, give_up_after_s: float = 0) -> BatchSummary:
+        """One batch with its problems grouped. Raises UsageError when there is none.
+
+        `give_up_after_s`: for so long a database that has gone away is waited for; then ConnectionLost.
+        """
+        if not give_up_after_s:
+            return self._books.batch(self._books.id_of(batch_id))
+        through = Patience(give_up_after_s).through
+        books = self._books.patient(through)
+        return through(lambda: books.batch(books.id_of(batch_id)))
 
     def get_batch(self, batch_id: str) -> BatchSummary:
         """One batch without its problems, which makes asking often cheap. Raises UsageError when there is none."""

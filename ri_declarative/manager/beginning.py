@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from ri_declarative.database.ownership import Ownership, Stopped, create, lock, new_batch_id, new_token, rescue, take
 from ri_declarative.database.siblings import Working, being_worked_on, one_at_a_time
-from ri_declarative.database.store import Store
+from ri_declarative.database.store import SHORT_S, Store
 from ri_declarative.engine.claims import claim_of, first_claim
 from ri_declarative.engine.patience import Patience
 from ri_declarative.engine.resumed import Position
@@ -70,7 +70,7 @@ class Beginning:
     def _try(self) -> Ownership | Working | Stopped:
         """The batch when it is ours, the one to wait for, or the one to be gone on with, as long as it is locked."""
         statements = self.store.statements
-        with self.store.transaction() as connection:
+        with self.store.within(SHORT_S), self.store.transaction() as connection:
             self._rescued |= frozenset(rescue(statements, connection))
             one_at_a_time(statements, connection, self.definition.batch_type)
             others = being_worked_on(statements, connection, self.definition.batch_type)

@@ -16,7 +16,7 @@ from ri_declarative.database.jsonb import printable
 from ri_declarative.database.leaks import leaks_told
 from ri_declarative.database.ownership import Ownership
 from ri_declarative.database.readiness import before_any_run, check_readiness
-from ri_declarative.database.store import LEASE_S, Store
+from ri_declarative.database.store import LEASE_S, SHORT_S, Store
 from ri_declarative.engine.limits import Limits
 from ri_declarative.engine.patience import GIVE_UP_AFTER_S, Patience
 from ri_declarative.engine.run import Run
@@ -131,7 +131,7 @@ class Import:
 
     def _processor(self, store: Store) -> Processor:
         """All checks; makes the target table where the pipeline says so, only when all of them pass."""
-        with store.transaction() as connection:
+        with store.within(SHORT_S), store.transaction() as connection:
             check_readiness(connection, self.setting.books_schema)
             # Of a file. Repaired records may have fields that the file never had: each answers for itself.
             is_file = isinstance(self.work, FileWork)

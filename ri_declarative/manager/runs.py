@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ri_declarative.database.books import Books
+from ri_declarative.database.ownership import abandon, rescue
+from ri_declarative.database.readiness import check_readiness
 from ri_declarative.database.store import Store
 from ri_declarative.engine.limits import Limits
 from ri_declarative.engine.patience import Patience
@@ -107,8 +109,9 @@ class Runs:
         path = str(known.path.absolute()) if known else None
         work = RepetitionWork(definition, source, parent, repetition, path, resumed)
         batch_id = self._import(definition, work, manner, patience).batch_id
-        with Store(self.setting.engine, self.setting.books_schema) as store:
-            log_repairs(store, batch_id, source, name=known.path.name if known else "", of=len(repairs or ()))
+        with self._store() as store:
+            name, of = known.path.name if known else "", len(repairs or ())
+            patience.through(lambda: log_repairs(store, batch_id, source, name=name, of=of))
         return batch_id
 
     def resumed(self, batch: BatchSummary, manner: Manner, *, file: str | Path | None = None) -> str:
@@ -124,9 +127,22 @@ class Runs:
             self._resumed_file(definition, batch, manner, file)
         return batch.batch_id
 
-    def release(self, batch_id: str) -> None:
-        """Nobody will go on with a batch: what was kept of its source is not needed any more."""
-        release_spool(self.setting.spool, batch_id)
+    def rescue(self) -> list[str]:
+        """Mark batches whose runner is gone as stopped; their ids."""
+        with self._store() as store, store.transaction() as connection:
+            check_readiness(connection, self.setting.books_schema)
+            return rescue(store.statements, connection)
+
+    def abandon(self, batch: BatchSummary, *, reason: str | None) -> str:
+        """Nobody will finish a batch: what was kept of its source goes; its id. Raises UsageError."""
+        with self._store() as store, store.transaction() as connection:
+            if not abandon(store.statements, connection, batch.batch_id, reason=reason):
+                raise UsageError("nothing-to-abandon", f"batch {batch.batch_id} is completed: nothing is left of it")
+        release_spool(self.setting.spool, batch.batch_id)
+        return batch.batch_id
+
+    def _store(self) -> Store:
+        return Store(self.setting.engine, self.setting.books_schema)
 
     def _resumed_repetition(self, batch: BatchSummary, manner: Manner) -> None:
         assert batch.parent_batch_id is not None
@@ -179,7 +195,7 @@ class Runs:
 
         ended = self._import(definition, work, manner._replace(on_batch=on_batch), patience)
         if ended.reason is None:
-            self.release(ended.batch_id)
+            release_spool(self.setting.spool, ended.batch_id)
         return ended.batch_id
 
     def _import(

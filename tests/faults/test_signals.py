@@ -11,7 +11,6 @@ import os
 import pty
 import signal
 import subprocess
-import time
 from contextlib import suppress
 
 import pytest
@@ -32,7 +31,7 @@ COUNT, CHUNK = 120, 40
 HELD = 50  # the record at which runs are held: in the second chunk
 SHAPE = Shape(writes="walk", chunk_size=CHUNK)
 SOME_FAILED = 1
-SECONDS = 5.0  # "within seconds"
+SECONDS = 10.0  # "within seconds", also on a machine that is busy
 ASKED = "stopping after this chunk"
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 every_signal = pytest.mark.parametrize("number", CODES, ids=lambda number: number.name)
@@ -332,7 +331,7 @@ def test_a_pipe_that_nobody_reads_ends_the_printing_and_not_the_import(
         for name in streams:
             getattr(process, name).close()
         hold.release()
-        code = process.wait(timeout=2 * SECONDS)
+        code = process.wait(timeout=SECONDS)
     for stream in (process.stdout, process.stderr):
         with suppress(AttributeError):
             stream.close()
@@ -355,9 +354,7 @@ def ask(process: subprocess.Popen[str], number: signal.Signals) -> None:
 
 def soon(project: FaultProject, process: subprocess.Popen[str]) -> Said:
     """What it said; it ends within seconds."""
-    begun = time.monotonic()
-    assert eventually(lambda: process.poll() is not None, within_s=2 * SECONDS), "it does not end"
-    assert time.monotonic() - begun < SECONDS
+    assert eventually(lambda: process.poll() is not None, within_s=SECONDS), "it does not end"
     return project.ended(process)
 
 

@@ -150,6 +150,7 @@ SET status = :status, stop_reason = :stop_reason, error_message = :error_message
     claim_from = NULL, claim_to = NULL, claim_attempts = 0, claim_suspect = 0, lease_token = NULL, lease_expires_at = NULL,
     completed_at = pg_catalog.clock_timestamp()
 WHERE id = CAST(:id AS uuid) AND lease_token = CAST(:token AS uuid) AND status = 'processing'
+  AND (CAST(:next_index AS bigint) IS NULL OR next_index = CAST(:next_index AS bigint))
   AND pg_catalog.current_setting('ri.transaction', true) = 'open';
 
 -- name: log

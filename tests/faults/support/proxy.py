@@ -273,14 +273,18 @@ class Proxy:
     def _send(self, link: Link, sink: socket.socket, way: Way, data: bytes) -> None:
         with self._changed:
             self._changed.wait_for(lambda: not self._stalled or link.gone.is_set())
-        view = memoryview(data)
-        while view and not link.gone.is_set() and not link.silent.is_set():
-            if select.select([], [sink], [], 0.05)[1]:  # a stopped client must not keep us from being cut
-                with contextlib.suppress(BlockingIOError):
-                    view = view[sink.send(view, socket.MSG_DONTWAIT) :]
-        with self._changed:
-            self._passed[way] += len(data) - len(view)
+            # Counted first: who has got an answer may rely on its question being counted.
+            self._passed[way] += len(data)
             self._commits += way is Way.TO_SERVER and COMMIT in data
+        view = memoryview(data)
+        try:
+            while view and not link.gone.is_set() and not link.silent.is_set():
+                if select.select([], [sink], [], 0.05)[1]:  # a stopped client must not keep us from being cut
+                    with contextlib.suppress(BlockingIOError):
+                        view = view[sink.send(view, socket.MSG_DONTWAIT) :]
+        finally:
+            with self._changed:
+                self._passed[way] -= len(view)
 
 
 def _wake(end: socket.socket) -> None:

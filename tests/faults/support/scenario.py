@@ -64,6 +64,7 @@ class Stage:
     template: str
     folder: FaultProject
     calls: dict[str, dict[str, int]]  # thread → call → how often
+    batches_before: int
     code: int  # of the undisturbed run
     reference: Digest
 
@@ -121,12 +122,13 @@ class Stages:
         project.file(FILE, records(scenario.count))
         scenario.prepare(project)
         (project.root / "strace").mkdir()
-        stage = Stage(scenario, self.server, self.forks, template, project, {}, 0, {})
+        stage = Stage(scenario, self.server, self.forks, template, project, {}, 0, 0, {})
         with stage.project(self.folder / f"{scenario.name}-quiet") as quiet:
+            before = len(quiet.sql("SELECT 1 FROM import_batches"))
             said = self.forks.traced(quiet, COUNT, scenario.words(quiet))
             check_invariants(quiet)
             calls = {log.name: _calls(log, self.server.port) for log in (quiet.root / "strace").iterdir()}
-            return replace(stage, calls=calls, code=said.code, reference=digest_of(quiet))
+            return replace(stage, calls=calls, batches_before=before, code=said.code, reference=digest_of(quiet))
 
 
 def _calls(log: Path, port: int) -> dict[str, int]:
