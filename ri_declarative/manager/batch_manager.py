@@ -18,7 +18,7 @@ from ri_declarative.database.migrations import migrate
 from ri_declarative.database.readiness import check_readiness
 from ri_declarative.database.store import Store
 from ri_declarative.engine.patience import GIVE_UP_AFTER_S, Patience
-from ri_declarative.errors import Diagnostic, UsageError
+from ri_declarative.errors import ConnectionLost, Diagnostic, UsageError
 from ri_declarative.manager.checks import check_files, in_order
 from ri_declarative.manager.definitions import Definitions, fingerprint_now, registry_here
 from ri_declarative.manager.export import write_repairable
@@ -204,7 +204,11 @@ class BatchManager:
         return self.get_batch_summary(self._runs.abandon(self._idle_batch(batch_id), reason=reason))
 
     def _ended(self, batch_id: str, manner: Manner) -> BatchSummary:
-        return self.get_batch_summary(batch_id, give_up_after_s=manner.give_up_after_s)
+        try:
+            return self.get_batch_summary(batch_id, give_up_after_s=manner.give_up_after_s)
+        except ConnectionLost as lost:
+            lost.hint = f"the batch has come to its end; when the database is back: ri status {batch_id[:8]}"
+            raise
 
     def _idle_batch(self, batch_id: str) -> BatchSummary:
         batch = self._books.batch_row(self._books.id_of(batch_id))
@@ -217,8 +221,6 @@ class BatchManager:
     @property
     def _runs(self) -> Runs:
         return Runs(self._setting, self._books, self._definitions)
-
-    # ── the same, awaited ────────────────────────────────────────────────────────────────────
 
     async def run_pipeline_async(
         self, name: str, file: str | Path, *, on_progress: Callable[[Progress], None] | None = None, **options: Any
@@ -276,8 +278,6 @@ class BatchManager:
     def iter_logs_async(self, batch_id: str) -> AsyncIterator[dict[str, Any]]:
         """As `iter_logs`, without blocking the loop."""
         return iterate_in_thread(self.iter_logs(batch_id))
-
-    # ── look ─────────────────────────────────────────────────────────────────────────────────
 
     def get_batch_summary(self, batch_id: str, *, give_up_after_s: float = 0) -> BatchSummary:
         """One batch with its problems grouped. Raises UsageError when there is none.
@@ -349,8 +349,6 @@ class BatchManager:
         """Bring the bookkeeping tables up to date; names of the migrations that this manager has applied."""
         self._migrated += migrate(self._engine, self._books_schema)
         return list(self._migrated)
-
-    # ── before a run ─────────────────────────────────────────────────────────────────────────
 
     def check(self, names: Sequence[str] | None = None, *, offline: bool = False) -> list[Diagnostic]:
         """Every finding about the pipelines named (default: all), errors and warnings, by place; writes nothing.

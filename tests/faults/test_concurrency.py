@@ -102,7 +102,7 @@ class Runner(NamedTuple):
 
 @pytest.mark.parametrize("same_file", ["warn", "refuse"])
 def test_of_eight_runs_of_one_file_one_works_and_the_others_say_who(make: Make, same_file: str) -> None:
-    project = made(make, Shape(pipeline=f"source.same_file: {same_file}"))
+    project = made(make, Shape(), source=f"same_file: {same_file}")
     told = 0
     for number in range(ROUNDS // 2):
         seed = round_of(project, number)
@@ -152,7 +152,7 @@ def test_when_the_one_that_works_is_killed_one_of_those_that_wait_takes_over(mak
 @pytest.mark.parametrize("writes", ["sets", "walk", "process_item"])
 def test_opposite_orders_of_the_same_keys_at_once_lose_nothing(make: Make, writes: str) -> None:
     """One transaction for a file: two of them that write row by row in file order meet in the middle and deadlock."""
-    project = made(make, Shape(writes, chunk_size=RECORDS, lease="10s", pipeline="concurrency: many"))
+    project = made(make, Shape(writes, chunk_size=RECORDS, lease="10s", pipeline="concurrency: many\n"))
     name = project.database.name
     project.sql(f"ALTER DATABASE {name} SET deadlock_timeout = '100ms'")
     if writes == "walk":
@@ -231,45 +231,32 @@ def test_a_batch_that_is_reprocessed_by_several_at_once_is_repaired_once(make: M
 
 
 class Change(NamedTuple):
-    """What another session does, and how it is undone without loss."""
+    """What another session does to a table, and how it is undone without loss."""
 
-    statement: str
+    change: str
     told: str  # by the run that meets it
     found: str  # by the checks of the next run
     repair: str
+    table: str = "members"
 
 
 CHANGES = {
     "column dropped": Change(
-        "ALTER TABLE public.members DROP COLUMN greeting",
+        "DROP COLUMN greeting",
         "greeting",
         "greeting",
-        "ALTER TABLE public.members ADD COLUMN greeting text; UPDATE public.members SET greeting = 'Dear ' || name",
+        "ADD COLUMN greeting text; UPDATE public.members SET greeting = 'Dear ' || name",
     ),
     "column renamed": Change(
-        "ALTER TABLE public.members RENAME COLUMN joined_on TO joined",
-        "joined_on",
-        "joined_on",
-        "ALTER TABLE public.members RENAME COLUMN joined TO joined_on",
+        "RENAME COLUMN joined_on TO joined", "joined_on", "joined_on", "RENAME COLUMN joined TO joined_on"
     ),
     "type changed": Change(
-        "ALTER TABLE public.members ALTER COLUMN joined_on TYPE int USING joined_on - date '2000-01-01'",
+        "ALTER COLUMN joined_on TYPE int USING joined_on - date '2000-01-01'",
         "public.members as role importer",  # PostgreSQL says that date and integer do not fit, and not where
         "joined_on",
-        "ALTER TABLE public.members ALTER COLUMN joined_on TYPE date USING date '2000-01-01' + joined_on",
+        "ALTER COLUMN joined_on TYPE date USING date '2000-01-01' + joined_on",
     ),
-    "table renamed": Change(
-        "ALTER TABLE public.members RENAME TO members_of_old",
-        "public.members",
-        "public.members",
-        "ALTER TABLE public.members_of_old RENAME TO members",
-    ),
-    "look-up changed": Change(
-        "ALTER TABLE public.countries RENAME COLUMN code TO iso",
-        "code",
-        "code",
-        "ALTER TABLE public.countries RENAME COLUMN iso TO code",
-    ),
+    "look-up changed": Change("RENAME COLUMN code TO iso", "code", "code", "RENAME COLUMN iso TO code", "countries"),
 }
 
 
@@ -278,14 +265,14 @@ CHANGES = {
 def test_a_table_that_changes_in_mid_run_stops_it_once_and_it_goes_on_after_the_repair(
     make: Make, writes: str, change: str
 ) -> None:
-    statement, told, found, repair = CHANGES[change]
+    statement, told, found, repair, table = CHANGES[change]
     project = made(make, Shape(writes))
     round_of(project, 0)
     with_gate = gate_at(project, line_of(project, 0.6), "gate")
     runner = project.start("run", NAME, FILE, **with_gate)
     wait_for(Path(with_gate["GATE"], "reached"), runner)
     before = eventually_still(project)
-    project.sql(statement)
+    project.sql(f"ALTER TABLE public.{table} {statement}")
     Path(with_gate["GATE"], "open").touch()
     said = project.ended(runner)
     assert said.code == 3, said
@@ -297,7 +284,8 @@ def test_a_table_that_changes_in_mid_run_stops_it_once_and_it_goes_on_after_the_
     assert again.code == 2, again
     assert found in again.err
     assert project.sql("SELECT status, stop_reason, failed FROM import_batches") == standing
-    project.sql("SET session_replication_role = replica;" + repair)  # the audit shall not see the repair
+    # The audit shall not see the repair.
+    project.sql(f"SET session_replication_role = replica; ALTER TABLE public.{table} {repair}")
     assert project.ri("run", NAME, FILE).code == 1
     check_invariants(project)
 
@@ -311,18 +299,13 @@ def eventually_still(project: FaultProject) -> int:
 # ── helpers ──────────────────────────────────────────────────────────────────────────────────
 
 
-def made(make: Make, shape: Shape) -> FaultProject:
-    """A project of the shape whose hook knows meetings and gates. `source.KEY: VALUE` belongs to its source."""
-    belongs_to_source = shape.pipeline.startswith("source.")
-    project = make(
-        Shape(shape.writes, shape.chunk_size, shape.lease, "" if belongs_to_source else shape.pipeline + "\n")
-    )
+def made(make: Make, shape: Shape, *, source: str = "") -> FaultProject:
+    """A project of the shape whose hook knows meetings and gates. `source`: one more line of its source."""
+    project = make(shape)
     hook = project.root / "hooks" / f"{NAME}.py"
     hook.write_text(hook.read_text() + MEETING)
-    if belongs_to_source:
-        pipeline = project.root / "pipelines" / f"{NAME}.yaml"
-        line = f"source:\n  {shape.pipeline.removeprefix('source.')}\n"
-        pipeline.write_text(pipeline.read_text().replace("source:\n", line, 1))
+    pipeline = project.root / "pipelines" / f"{NAME}.yaml"
+    pipeline.write_text(pipeline.read_text().replace("source:\n", f"source:\n  {source}\n", 1))
     return project
 
 

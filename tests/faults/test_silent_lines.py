@@ -160,15 +160,16 @@ def test_a_run_that_never_got_a_connection_has_done_nothing(fault_server: FaultS
 def test_a_run_whose_lease_cannot_be_renewed_for_want_of_connections_ends_all_the_same(
     fault_server: FaultServer, project: FaultProject, proxy: Proxy, quiet: Undisturbed
 ) -> None:
-    """Its own connection is open; it is the one for the heartbeat that nobody gives it."""
+    """Its own connection is open; nobody gives it one for the heartbeat, nor one to read the summary with."""
     fault_server.restart(max_connections="12")
     proxy.when(AtCommit(Moment.ANSWERED, 4), proxy.stall)
-    process = project.start(*RUN, *PATIENT, RI_DATABASE_URL=proxy.url(project.database.url))
+    process = project.start(*RUN, "--give-up-after", "3", RI_DATABASE_URL=proxy.url(project.database.url))
     assert proxy.wait_until_it_happened()
     with all_slots_taken(fault_server):
         proxy.delay(0.01)
         proxy.go_on()
-        assert_finished(project.ended(process))
+        said = project.ended(process)
+    assert (said.code, "the batch has come to its end" in said.err) == (3, True), said
     check_invariants(project, reference=quiet.digest)
     fault_server.restart()
 

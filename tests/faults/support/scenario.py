@@ -25,6 +25,7 @@ from faults.support.traced import COUNT
 
 FILE = "members.csv"
 LEASE = "500ms"
+LEAST = 40  # points of a scenario
 
 
 class Point(NamedTuple):
@@ -70,12 +71,14 @@ class Stage:
 
     def points(self, call: str) -> list[Point]:
         """Every call of this kind, thread by thread."""
-        return [
+        found = [
             Point(thread, call, number)
             for thread, calls in sorted(self.calls.items())
             if thread.startswith(self.scenario.threads)
             for number in range(1, calls[call] + 1)
         ]
+        assert len(found) > LEAST, f"{self.scenario} has {len(found)} points: was it watched?"
+        return found
 
     @contextlib.contextmanager
     def project(self, folder: Path) -> Iterator[FaultProject]:
