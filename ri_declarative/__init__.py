@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ri_declarative.errors import (
         ConfigError,
+        ConnectionLost,
         DatabaseError,
         Diagnostic,
         LostOwnership,
@@ -49,8 +50,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "ri_declarative.errors": (
-        "ConfigError DatabaseError Diagnostic LostOwnership PassingFault RiError Severity SourceError SourceFault "
-        "StoppedError UsageError"
+        "ConfigError ConnectionLost DatabaseError Diagnostic LostOwnership PassingFault RiError Severity SourceError "
+        "SourceFault StoppedError UsageError"
     ),
     "ri_declarative.manager": "BatchManager",
     "ri_declarative.processors.base": "BaseProcessor",
@@ -74,6 +75,7 @@ __all__ = [
     "BatchStatus",
     "BatchSummary",
     "ConfigError",
+    "ConnectionLost",
     "DatabaseError",
     "Diagnostic",
     "ImportContext",

@@ -47,8 +47,8 @@ class StopReason(StrEnum):
 
     @property
     def is_from_outside(self) -> bool:
-        """Whether the same command goes on with the batch: it has not stopped by what its records or hooks are."""
-        return self not in (self.MAX_FAILED, self.ITEM_FAILED, self.HOOK, self.ABANDONED)
+        """Whether the same command goes on with the batch: it has not stopped because of what its records are."""
+        return self not in (self.MAX_FAILED, self.ITEM_FAILED, self.ABANDONED)
 
 
 class Action(StrEnum):

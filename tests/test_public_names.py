@@ -10,6 +10,7 @@ PUBLIC_NAMES = [
     "BatchStatus",
     "BatchSummary",
     "ConfigError",
+    "ConnectionLost",
     "DatabaseError",
     "Diagnostic",
     "ImportContext",

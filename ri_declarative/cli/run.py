@@ -221,7 +221,7 @@ def watched(name: str, stop: StopFlag, manner: Manner) -> Iterator[dict[str, Any
                 "give_up_after_s": manner.give_up_after_s,
             }
     except (StoppedError, KeyboardInterrupt) as stopped:
-        told = isinstance(stopped, StoppedError) and "ri " in (stopped.hint or "")
+        told = isinstance(stopped, StoppedError) and "ri " in (stopped.hint or "")  # what to do, and of which batch
         for batch_id in batch_ids if not told else ():
             short = texts.short(batch_id)
             output.note(f"batch {short} keeps what was committed; to finish it: ri resume {short}")

@@ -140,7 +140,11 @@ def stopped_by(error: psycopg2.Error, *, place: str | None = None) -> RiError:
     message = f"{place}: {primary_message(error)}" if place else primary_message(error)
     fault = fault_of(state)
     if fault is Fault.PASSING:  # a trigger may have raised it, with a cell in its message
-        return PassingFault("db.passing", f"{place or 'the database'}: {type(error).__name__} (SQLSTATE {state})")
+        return PassingFault(
+            "db.passing",
+            f"{place or 'the database'}: {type(error).__name__} (SQLSTATE {state})",
+            hint="another session is in the way, or a timeout is short: see pg_stat_activity and pg_locks",
+        )
     if fault is Fault.PIPELINE:
         return StoppedError(
             "db.pipeline",

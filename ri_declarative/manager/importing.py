@@ -74,6 +74,7 @@ class Ended(NamedTuple):
 
     batch_id: str
     reason: StopReason | None  # None: it came to its end
+    resumed: bool  # another runner had begun it
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ class Import:
                 on_progress=forgiving(self.manner.on_progress),
             )
             try:
-                return Ended(owner.batch_id, run.to_the_end())
+                return Ended(owner.batch_id, run.to_the_end(), begun.stopped is not None)
             except ConnectionLost as lost:
                 # No answer could be had: for the books the batch is ours until the lease ends.
                 lost.hint = f"when the database is back: ri resume {owner.batch_id[:8]} --wait"

@@ -108,11 +108,13 @@ class Runs:
         repetition = {"all": not failed_items_only, "corrections": known.sha256 if known else None}
         path = str(known.path.absolute()) if known else None
         work = RepetitionWork(definition, source, parent, repetition, path, resumed)
-        batch_id = self._import(definition, work, manner, patience).batch_id
+        ended = self._import(definition, work, manner, patience)
+        if ended.resumed:  # the repairs that nothing took now may have been taken before
+            source.left_out = 0
         with self._store() as store:
             name, of = known.path.name if known else "", len(repairs or ())
-            patience.through(lambda: log_repairs(store, batch_id, source, name=name, of=of))
-        return batch_id
+            patience.through(lambda: log_repairs(store, ended.batch_id, source, name=name, of=of))
+        return ended.batch_id
 
     def resumed(self, batch: BatchSummary, manner: Manner, *, file: str | Path | None = None) -> str:
         """Finish a batch that stopped, from its own source or from `file`; its id."""

@@ -93,6 +93,9 @@ SHAPES: list[tuple[str, Sequence[str]]] = [
     ("run people", ["error"]),
     ("run people good.csv --database host=/nowhere", ["error"]),
     ("reprocess {batch}", ["run"]),
+    ("resume {batch}", ["error"]),
+    ("rescue", ["rescue"]),
+    ("abandon {batch}", ["error"]),
     ("reprocess {batch} --from good.csv", ["error"]),
     ("status", ["batches"]),
     ("status --pipeline nobody", ["batches"]),
@@ -149,6 +152,9 @@ def test_the_json_of_a_command_is_valid(project: CommandLine, command: str) -> N
 def test_the_json_of_a_list_with_batches_of_all_kinds_is_valid(project: CommandLine) -> None:
     project.failed_batch()
     project.ri("run", "strict", "bad.csv")
+    validated(project.ri("resume", "last", "--max-failed", "100%", "--json"))
+    project.ri("run", "strict", "bad.csv")
+    validated(project.ri("abandon", "last", "--json"))
     project.ri("reprocess", "last")
     for words in (("list",), ("status",), ("status", "last"), ("errors", "last")):
         validated(project.ri(*words, "--json"))

@@ -126,7 +126,9 @@ class Runner:
 
     def _killer(self, chunk: list[int], *, in_writing: bool) -> int | None:
         deadly = [self.killers.get(self.books.indexes[place]) for place in chunk]
-        return next((place for place, one in zip(chunk, deadly, strict=True) if one and one.in_writing == in_writing), None)
+        return next(
+            (place for place, one in zip(chunk, deadly, strict=True) if one and one.in_writing == in_writing), None
+        )
 
 
 class Case(NamedTuple):

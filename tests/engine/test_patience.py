@@ -125,7 +125,9 @@ def test_every_step_has_the_whole_limit(clock: Clock) -> None:
     assert sum(clock.pauses) > 1.0
 
 
-@pytest.mark.parametrize("other", [PassingFault("db.passing", "deadlock"), StoppedError("db.world", "disk"), KeyError()])
+@pytest.mark.parametrize(
+    "other", [PassingFault("db.passing", "deadlock"), StoppedError("db.world", "disk"), KeyError()]
+)
 def test_what_is_no_lost_connection_is_raised_at_once(clock: Clock, other: Exception) -> None:
     with pytest.raises(type(other)):
         Patience().through(Step("never", [other]))

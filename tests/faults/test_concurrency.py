@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -134,9 +134,7 @@ def test_when_the_one_that_works_is_killed_one_of_those_that_wait_takes_over(mak
     project = made(make, Shape())
     for number in range(FEWER_ROUNDS):
         seed = round_of(project, number)
-        with_gate = gate_at(project, line_of(project, 0.6), f"gate-{number}")
-        worker = project.start("run", NAME, FILE, **with_gate)
-        wait_for(Path(with_gate["GATE"], "reached"), worker)
+        worker, _ = held_up(project, FILE)
         waiting = meeting(project, [("run", NAME, FILE, "--wait")] * (RUNNERS - 2))
         worker.kill()
         project.ended(worker)
@@ -170,15 +168,13 @@ def test_opposite_orders_of_the_same_keys_at_once_lose_nothing(make: Make, write
 def test_of_two_files_of_a_pipeline_one_waits_for_the_other(make: Make) -> None:
     project = made(make, Shape())
     forward, backward = opposite_files(project, 0)
-    with_gate = gate_at(project, line_of(project, 0.6, forward), "gate")
-    first = project.start("run", NAME, forward, **with_gate)
-    wait_for(Path(with_gate["GATE"], "reached"), first)
+    first, let_go = held_up(project, forward)
     second = project.start("run", NAME, backward)
     assert second.stderr is not None
     told = second.stderr.readline()
     assert f"process {first.pid}" in told, told
     assert second.poll() is None, "it did not wait"
-    Path(with_gate["GATE"], "open").touch()
+    let_go()
     assert [project.ended(each).code for each in (first, second)] == [0, 0]
     order = project.sql(
         "SELECT source_info ->> 'name', started_at >= lag(completed_at) OVER (ORDER BY started_at) "
@@ -191,9 +187,7 @@ def test_of_two_files_of_a_pipeline_one_waits_for_the_other(make: Make) -> None:
 def test_a_file_that_waits_goes_on_when_the_runner_it_waits_for_is_killed(make: Make) -> None:
     project = made(make, Shape())
     forward, backward = opposite_files(project, 0)
-    with_gate = gate_at(project, line_of(project, 0.6, forward), "gate")
-    first = project.start("run", NAME, forward, **with_gate)
-    wait_for(Path(with_gate["GATE"], "reached"), first)
+    first, _ = held_up(project, forward)
     second = project.start("run", NAME, backward)
     assert second.stderr is not None
     assert f"process {first.pid}" in second.stderr.readline()
@@ -273,12 +267,10 @@ def test_a_table_that_changes_in_mid_run_stops_it_once_and_it_goes_on_after_the_
     statement, told, found, repair = CHANGES[change]
     project = made(make, Shape(writes))
     round_of(project, 0)
-    with_gate = gate_at(project, line_of(project, 0.6), "gate")
-    runner = project.start("run", NAME, FILE, **with_gate)
-    wait_for(Path(with_gate["GATE"], "reached"), runner)
+    runner, let_go = held_up(project, FILE)
     before = eventually_still(project)
     project.sql(f"ALTER TABLE {statement}")
-    Path(with_gate["GATE"], "open").touch()
+    let_go()
     said = project.ended(runner)
     assert said.code == 3, said
     assert told in said.err, said.err
@@ -365,27 +357,16 @@ def says_who_works(runner: Runner, *, others: set[int]) -> None:
     assert "--wait" in runner.err, runner.err
 
 
-def line_of(project: FaultProject, share: float, name: str = FILE) -> int:
-    """The line of a good record that far into the file."""
+def held_up(project: FaultProject, name: str) -> tuple[subprocess.Popen[str], Callable[[], None]]:
+    """A run of the file that has stopped in a hook at a good record behind its middle, and what lets it go on."""
+    gate = project.root / f"gate-{name}-{time.monotonic_ns()}"
+    gate.mkdir()
     read = read_csv((project.root / name).read_text())
-    for record in read[int(share * len(read)) :]:
-        if not judge(record.cells, project.shape):
-            assert record.line is not None
-            return record.line
-    raise AssertionError("no good record")
-
-
-def gate_at(project: FaultProject, line: int, name: str) -> dict[str, str]:
-    """The environment of a runner that stops in the hook at this line until the gate is opened."""
-    folder = project.root / name
-    folder.mkdir()
-    return {"GATE": str(folder), "GATE_LINE": str(line)}
-
-
-def wait_for(path: Path, runner: subprocess.Popen[str]) -> None:
-    """Nothing; the runner has made the file."""
-    assert eventually(lambda: path.exists() or runner.poll() is not None, within_s=PATIENCE_S)
-    assert path.exists(), runner.communicate()
+    line = next(r.line for r in read[RECORDS * 6 // 10 :] if not judge(r.cells, project.shape))
+    runner = project.start("run", NAME, name, GATE=str(gate), GATE_LINE=str(line))
+    assert eventually(lambda: (gate / "reached").exists() or runner.poll() is not None, within_s=PATIENCE_S)
+    assert (gate / "reached").exists(), runner.communicate()
+    return runner, (gate / "open").touch
 
 
 def opposite_files(project: FaultProject, number: int) -> tuple[str, str]:

@@ -105,7 +105,9 @@ def test_a_repair_that_stopped_is_finished_as_if_nothing_had_stopped_it(
             if stop == "interrupted":
                 again = stopped_repair(manager, first, **words)
             else:
-                again = killed_run(bench, lambda words=words, first=first, **w: manager.reprocess_batch(first, **words, **w), 2)
+                again = killed_run(
+                    bench, lambda words=words, first=first, **w: manager.reprocess_batch(first, **words, **w), 2
+                )
                 manager.rescue_batches()
             check_accounts(bench, again)
             assert manager.unfinished_batches() == [again]
@@ -332,7 +334,8 @@ def test_a_repair_of_a_batch_that_runs_is_refused(bench: Workbench) -> None:
         first = failed_batch(bench, manager)
         again = killed_run(bench, lambda **words: manager.reprocess_batch(first, **words), 1)
         bench.sql(
-            "UPDATE import_batches SET lease_expires_at = clock_timestamp() + interval '1 minute' WHERE id = %s", [again]
+            "UPDATE import_batches SET lease_expires_at = clock_timestamp() + interval '1 minute' WHERE id = %s",
+            [again],
         )
         for verb, batch_id in ((manager.reprocess_batch, first), (manager.resume_batch, again)):
             refused = refusal(verb, batch_id)

@@ -229,9 +229,7 @@ def test_who_waits_for_the_same_content_finds_it_imported(
     assert f"by batch {first.batch_id}; importing it again" in caplog.text
 
 
-def test_who_waits_for_a_content_that_stops_goes_on_with_it(
-    bench: Workbench, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_who_waits_for_a_content_that_stops_goes_on_with_it(bench: Workbench, caplog: pytest.LogCaptureFixture) -> None:
     pipeline(bench, None)
     monday = bench.file("monday.csv", MONDAY)
     stop = threading.Event()

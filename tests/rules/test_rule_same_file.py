@@ -97,7 +97,9 @@ def test_refuse_says_when_and_by_which_batch_it_came_and_writes_nothing(bench: W
     pipeline(bench, "refuse")
     first = bench.run("p", CONTENT)
     error = refused(bench)
-    assert re.search(rf"^p\.csv: the same content was imported [-\d]+ [:\d]+ UTC by batch {first.batch_id};", error.message)
+    assert re.search(
+        rf"^p\.csv: the same content was imported [-\d]+ [:\d]+ UTC by batch {first.batch_id};", error.message
+    )
     assert "same_file" in (error.hint or "")
 
 

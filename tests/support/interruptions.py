@@ -13,7 +13,7 @@ from ri_declarative.records import BatchSummary, Progress
 from support.workbench import Workbench
 
 # What a runner leaves behind that died a while ago: a batch in processing, whose lease has ended.
-_DEAD = """
+DEAD = """
 UPDATE import_batches SET lease_token = gen_random_uuid(), lease_expires_at = clock_timestamp() - interval '1 hour'
 WHERE status = 'processing'
 """
@@ -36,7 +36,7 @@ def dying_after(bench: Workbench, chunks: int) -> dict[str, Any]:
     def on_progress(progress: Progress) -> None:
         reports.append(progress)
         if len(reports) == chunks:
-            bench.sql(_DEAD)
+            bench.sql(DEAD)
 
     return {"on_progress": on_progress}
 
@@ -96,7 +96,9 @@ def emptied(bench: Workbench, *tables: str) -> None:
 def logged(bench: Workbench, batch: BatchSummary | str) -> list[str]:
     """The lines of a batch's log."""
     batch_id = batch if isinstance(batch, str) else batch.batch_id
-    return [text for (text,) in bench.sql("SELECT message FROM import_logs WHERE batch_id = %s ORDER BY id", [batch_id])]
+    return [
+        text for (text,) in bench.sql("SELECT message FROM import_logs WHERE batch_id = %s ORDER BY id", [batch_id])
+    ]
 
 
 def _without_ids(row: tuple[Any, ...], numbers: dict[str, str]) -> str:

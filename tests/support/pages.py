@@ -16,7 +16,7 @@ from typing import NamedTuple
 from support.command_line import REPOSITORY, CommandLine, Said
 
 # Each is a project of its own, whose tables and pipelines it brings along.
-STORIES = ("adopting.md", "good-practice.md", "hooks.md", "python-api.md", "troubleshooting.md")
+STORIES = ("adopting.md", "good-practice.md", "hooks.md", "python-api.md", "reliability.md", "troubleshooting.md")
 BAD = "# bad\n"  # begins a block that shows how not to do it
 
 _BLOCK = re.compile(r"^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -58,12 +58,12 @@ SELECT COALESCE(b.status = 'processing' AND b.lease_expires_at > pg_catalog.cloc
 FROM {schema}.import_batches b WHERE b.id = CAST(:batch_id AS uuid);
 
 -- name: unfinished
--- Ids of batches that stopped early and can be finished, the newest first.
+-- Ids of batches that stopped early and can be finished, the newest first; those that a limit has stopped come last.
 SELECT b.id::text FROM {schema}.import_batches b
 WHERE b.status = 'failed' AND b.stop_reason <> 'abandoned'
   AND (b.total IS NULL OR b.total > b.completed + b.failed + b.skipped
-       OR b.stop_reason NOT IN ('max_failed', 'item_failed', 'hook'))
-ORDER BY b.created_at DESC, b.id;
+       OR b.stop_reason NOT IN ('max_failed', 'item_failed'))
+ORDER BY b.stop_reason IN ('max_failed', 'item_failed'), b.created_at DESC, b.id;
 
 -- name: reprocess_border
 -- The last index of the next page of a batch's items that might be taken again; NULL when there is none.
