@@ -1,4 +1,4 @@
-"""`ri resume`, `ri rescue`, `ri abandon`, and what `ri run` says of batches that have stopped: texts, JSON, exit codes."""
+"""`ri resume`, `rescue`, `abandon`, and what `run` says of batches that have stopped: texts, JSON, exit codes."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def test_resume_says_that_the_pipeline_has_changed(people: CommandLine) -> None:
     people.bench.pipeline("people", f"{PEOPLE}chunk_size: 3\n")
     said = people.ri("resume")
     assert said.code == 1
-    told = rf"warning: the pipeline changed since batch {batch_id} stopped: fingerprint [0-9a-f]{{12}} then, [0-9a-f]{{12}} now"
+    told = rf"the pipeline changed since batch {batch_id} stopped: fingerprint [0-9a-f]{{12}} then, [0-9a-f]{{12}} now"
     assert re.search(told, said.err)
 
 
@@ -358,7 +358,7 @@ def test_a_file_that_is_refused_as_imported_does_not_keep_the_next_one(people: C
     batch_id = people.ri("run", "people", "people.csv", "--json").json["batch_id"]
     said = people.ri("run", "people", "people.csv", "other.csv")
     assert said.code == 2
-    assert f"error[same-file] people.csv: the same content was imported " in said.err
+    assert "error[same-file] people.csv: the same content was imported " in said.err
     assert f"by batch {batch_id}" in said.err
     assert "1 completed (1 inserted" in said.out
 

@@ -28,7 +28,7 @@ LIES = {
         "DELETE FROM import_batch_items WHERE item_index = 59; "
         "UPDATE import_batches SET completed = completed - 1, inserted = inserted - 1, total = total - 1",
     ),
-    "another source": ("sets", "UPDATE import_batch_items SET source_data = source_data || '{\"name\": \"Eve\"}'"),
+    "another source": ("sets", 'UPDATE import_batch_items SET source_data = source_data || \'{"name": "Eve"}\''),
     "another line": ("sets", "UPDATE import_batch_items SET source_line = 999 WHERE item_index = 7"),
     "failed without a reason": ("sets", "UPDATE import_batch_items SET problems = NULL WHERE status = 'failed'"),
     "failed for another reason": (

@@ -8,27 +8,19 @@ import io
 import shutil
 import stat
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from manager_classes import items
-from resuming import CONTENT, ROWS, emptied_again, interrupted, killed, pipeline, prepared, undisturbed
-from support.interruptions import check_accounts, final_state, interrupted_after, killed_run
+from resuming import CONTENT, ROWS, emptied_again, interrupted, pipeline, prepared, refusal, undisturbed
+from support.interruptions import final_state, interrupted_after, killed_run
 from support.workbench import Workbench, csv_text
 
 from ri_declarative import BatchManager, BatchSummary
 from ri_declarative.engine import resumed
 from ri_declarative.engine.resumed import Position
-from ri_declarative.errors import RiError, SourceError, StoppedError, UsageError
+from ri_declarative.errors import SourceError, StoppedError
 from ri_declarative.records import StopReason
-
-
-def refusal(verb: Callable[..., object], *words: Any, **options: Any) -> RiError:
-    with pytest.raises(RiError) as error:
-        verb(*words, **options)
-    return error.value
 
 
 def sha256(file: Path) -> str:
@@ -350,85 +342,3 @@ def test_a_batch_that_its_limit_has_stopped_keeps_its_input(
         assert batch.stop_reason is StopReason.MAX_FAILED
         assert manager.resume_batch(batch.batch_id, max_failed=10).total_items == len(ROWS)
     assert not spool.exists()
-
-
-# ── items of create_batch ────────────────────────────────────────────────────────────────────
-
-
-def stored(bench: Workbench, manager: BatchManager) -> str:
-    """The id of a batch with the rows of the file as pending items; nothing but the database has them."""
-    bench.sql("CREATE TABLE t (k int PRIMARY KEY, v text)")
-    bench.pipeline("p", pipeline(source=""))
-    mappings = [dict(zip(("k", "v"), row.split(","), strict=True)) for row in ROWS]
-    return manager.create_batch("p", mappings, {"format": "csv", "name": "crm"}, {"tenant": "x"})
-
-
-@pytest.mark.parametrize("verb", ["resume_batch", "process_batch"])
-@pytest.mark.parametrize("chunks", [0, 2, 3])
-def test_stored_items_are_gone_on_with_from_the_database_alone(workbench: Workbench, verb: str, chunks: int) -> None:
-    with workbench.manager() as manager:
-        batch_id = stored(workbench, manager)
-        stopped = manager.process_batch(batch_id, **interrupted_after(chunks))
-        assert (stopped.stop_reason, stopped.total_items) == (StopReason.INTERRUPTED, len(ROWS))
-        assert stopped.pending_items == len(ROWS) - 3 * chunks
-        assert check_accounts(workbench, batch_id)[3] == stopped.pending_items
-        assert manager.unfinished_batches() == [batch_id]
-    with workbench.manager() as other:
-        done = getattr(other, verb)(batch_id)
-        assert (done.status, done.completed_items, done.failed_items) == ("completed", 9, 2)
-        assert (done.pending_items, done.metadata) == (0, {"tenant": "x"})
-    check_accounts(workbench, batch_id)
-
-
-@pytest.mark.parametrize("verb", ["resume_batch", "process_batch"])
-@pytest.mark.parametrize("chunks", [2, 4])
-def test_stored_items_survive_their_runner_also_behind_the_last_one(
-    workbench: Workbench, verb: str, chunks: int
-) -> None:
-    with workbench.manager() as manager:
-        batch_id = stored(workbench, manager)
-        killed_run(workbench, lambda **words: manager.process_batch(batch_id, **words), chunks)
-        assert getattr(manager, verb)(batch_id).status == "completed"
-    assert check_accounts(workbench, batch_id) == (9, 2, 0, 0)
-
-
-def test_a_class_is_gone_on_with_as_a_pipeline_is(workbench: Workbench, manager: BatchManager) -> None:
-    batch_id = manager.create_batch("keep", items([1, 2, -3, 4, 5, 6, 7]))
-    killed_run(workbench, lambda **words: manager.process_batch(batch_id, **words), 1)
-    again = manager.resume_batch(batch_id, **interrupted_after(1))
-    assert again.pending_items == 7 - again.counts.processed
-    assert manager.resume_batch(batch_id).completed_items == 6
-    assert workbench.sql("SELECT k FROM applied ORDER BY 1") == [(1,), (2,), (4,), (5,), (6,), (7,)]
-
-
-def test_a_batch_that_the_first_failed_item_has_stopped_goes_on_behind_it(
-    workbench: Workbench, manager: BatchManager
-) -> None:
-    batch_id = manager.create_batch("keep", items([1, -2, 3, 4]))
-    stopped = manager.process_batch(batch_id, continue_on_error=False)
-    assert (stopped.stop_reason, stopped.pending_items) == (StopReason.ITEM_FAILED, 2)
-    assert check_accounts(workbench, batch_id) == (1, 1, 0, 2)
-    assert manager.resume_batch(batch_id).pending_items == 0
-    assert check_accounts(workbench, batch_id) == (3, 1, 0, 0)
-
-
-def test_a_batch_that_nobody_has_begun_is_none_that_stopped_but_can_be_resumed_or_abandoned(
-    workbench: Workbench,
-) -> None:
-    with workbench.manager() as manager:
-        first = stored(workbench, manager)
-        second = manager.create_batch("p", [{"k": "7", "v": "z"}], {"format": "csv"})
-        assert manager.unfinished_batches() == []
-        assert manager.resume_batch(first).total_items == len(ROWS)
-        assert manager.abandon_batch(second).pending_items == 1
-        assert check_accounts(workbench, second) == (0, 0, 0, 1)
-        refused = refusal(manager.process_batch, second)
-        assert (refused.code, refused.exit_code) == ("nothing-pending", 2)
-
-
-@pytest.mark.xfail(strict=True, reason="resume_batch passes over `file` where the batch reads none, and says nothing")
-def test_a_file_for_a_batch_that_reads_none_is_refused(workbench: Workbench) -> None:
-    file = workbench.file("data/p.csv", CONTENT)
-    with workbench.manager() as manager:
-        batch_id = stored(workbench, manager)
-        assert isinstance(refusal(manager.resume_batch, batch_id, file=file), UsageError)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -170,7 +171,7 @@ def test_several_that_wait_come_one_after_the_other(bench: Workbench, caplog: py
             thread.join(PATIENCE_S)
     batches = [batch for batch, _ in order_of_work(bench)]
     assert len(batches) == 9
-    assert sum(a != b for a, b in zip(batches, batches[1:], strict=False)) == 3
+    assert sum(a != b for a, b in itertools.pairwise(batches)) == 3
     assert [results[0].status for _, results in waiting] == ["completed"] * 3
 
 

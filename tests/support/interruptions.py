@@ -76,8 +76,8 @@ def final_state(bench: Workbench, *tables: str) -> dict[str, list[Any]]:
     numbers = {batch_id: f"batch {number}" for number, (batch_id,) in enumerate(ids)}
     batches = bench.sql(
         "SELECT batch_type, status, stop_reason, error_message, total, next_index, completed, failed, skipped, "
-        "inserted, updated, unchanged, read_digest, source_info - 'mtime', metadata, parent_batch_id::text, claim_from, claim_to, "
-        "claim_attempts, claim_suspect, lease_token FROM import_batches ORDER BY created_at, id"
+        "inserted, updated, unchanged, read_digest, source_info - 'mtime', metadata, parent_batch_id::text, "
+        "claim_from, claim_to, claim_attempts, claim_suspect, lease_token FROM import_batches ORDER BY created_at, id"
     )
     items = bench.sql(
         "SELECT batch_id::text, item_index, source_line, status, action, source_data, processed_data, metadata, "
