@@ -9,7 +9,7 @@
         ├── PassingFault         3   deadlock, serialization, timeout: the chunk may be tried again
         ├── ConnectionLost       3   the connection to the database is gone; what was sent last may be committed
         ├── SourceFault          3   the source broke off or changed while it was read
-        └── LostOwnership        3   another runner owns the batch now
+        └── LostOwnership        3   the batch was taken over by another runner
 Imports nothing of ours.
 """
 
@@ -67,7 +67,7 @@ class SourceFault(StoppedError):
 
 
 class LostOwnership(StoppedError):
-    """Another runner owns the batch; nothing of this chunk was kept."""
+    """The batch is not ours any more: another runner has taken it over. Nothing of this chunk was kept."""
 
 
 class Position(NamedTuple):

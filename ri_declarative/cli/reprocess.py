@@ -34,6 +34,7 @@ Examples:
     type=click.Path(exists=True, dir_okay=False),
     help="Corrected records: a file that `ri errors BATCH --csv` wrote.",
 )
+@options.wait
 @options.give_up_after
 @options.database
 @options.json
@@ -43,6 +44,7 @@ def command(
     batch: str,
     all_items: bool,
     corrections: str | None,
+    wait: bool,
     give_up_after: float,
     database: str | None,
     as_json: bool,
@@ -54,14 +56,16 @@ def command(
     Records that were repaired or dismissed since are left alone. A reprocessing of BATCH that was
     interrupted is gone on with.
     """
-    manner = Manner(as_json, quiet, database is not None, give_up_after_s=give_up_after)
+    manner = Manner(as_json, quiet, database is not None, wait=wait, give_up_after_s=give_up_after)
     with opened(database) as manager:
         parent_id = manager.resolve_batch(batch)
         _tell_of_changed_pipeline(manager, parent_id)
         with StopFlag() as stop:
             try:
                 with watched(batch, stop, manner) as watchers:
-                    new_id = manager.reprocess_batch(parent_id, not all_items, corrections=corrections, **watchers)
+                    new_id = manager.reprocess_batch(
+                        parent_id, not all_items, corrections=corrections, wait=wait, **watchers
+                    )
             except StoppedError as error:
                 return stopped_code(failures.report(error, as_json=as_json), stop)
         if new_id is None:

@@ -171,7 +171,7 @@ class CompiledProcessor:
         if self._writer is None:
             self._writer = self._make_writer(context.batch)
         cursor = driver_cursor(context.transaction.between_calls())
-        written = self._writer.write(cursor, rows.rows, isolate=self.retry.isolates(context.attempt))
+        written = self._writer.write(cursor, rows.rows, isolate=context.transaction.isolate)
         outcomes: list[Outcome | None] = [None] * len(rows.records)
         for position, result in zip(rows.positions, written, strict=True):
             outcomes[position] = _outcome(result, rows.data[position])

@@ -88,7 +88,10 @@ class Transaction:
         if self._statements.execute(self.connection, query, {**parameters, **owned}).rowcount != 1:
             self._refuse_other_transaction()
             now = standing(self._statements, self.connection, self._owner.batch_id)
-            raise forgotten(self._owner.batch_id) if now.token == self._owner.token else lost_ownership(now.batch_id)
+            expected = parameters.get("old_index", parameters.get("next_index"))
+            if now.token == self._owner.token and expected is not None and now.next_index < expected:
+                raise forgotten(self._owner.batch_id)
+            raise lost_ownership(self._owner.batch_id)
 
     def _rows(self) -> BatchRows:
         return BatchRows(driver_cursor(self.connection), f'"{self._statements.schema}"', self._owner.batch_id)

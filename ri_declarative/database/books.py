@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, TypeVar
 
 import psycopg2
 from sqlalchemy import Connection, Engine, RowMapping, text
 from sqlalchemy.exc import DBAPIError
 
+from ri_declarative.database.driver import cut, descriptor_of, within
 from ri_declarative.database.jsonb import KEPT_AS_TEXT, from_jsonb
 from ri_declarative.database.migrations import check_version
 from ri_declarative.database.queries import queries
-from ri_declarative.database.sqlstate import connection_lost, is_loss, primary_message
+from ri_declarative.database.sqlstate import connection_lost, is_loss, primary_message, stopped_by
 from ri_declarative.database.statistics import read_statistics
 from ri_declarative.errors import DatabaseError, UsageError
 from ri_declarative.records import (
@@ -30,6 +31,7 @@ from ri_declarative.records import (
 )
 
 PAGE = 2000
+_SHORT_S = 60.0  # of a page: a server that takes longer is taken for dead
 _NO_BOOKS = ("42P01", "42703", "3F000")  # no such table, column, schema: never migrated, or by another version
 _DENIED = "42501"
 T = TypeVar("T")
@@ -184,13 +186,15 @@ class Books:
         """A connection; what the database refuses becomes a DatabaseError that says what to do."""
         try:
             with self._engine.connect() as connection:
-                yield connection
+                descriptor = descriptor_of(connection)
+                with within(_SHORT_S, lambda: cut(descriptor)) if self._through else nullcontext():
+                    yield connection
         except DBAPIError as error:
             state = getattr(error.orig, "pgcode", None)
             if state in _NO_BOOKS:
                 self._refuse_version(error)
-            if self._through is not None and isinstance(error.orig, psycopg2.Error) and is_loss(error.orig):
-                raise connection_lost(error.orig) from error
+            if self._through is not None and isinstance(error.orig, psycopg2.Error):  # in the midst of a run
+                raise (connection_lost if is_loss(error.orig) else stopped_by)(error.orig) from error
             raise _refused(error, state, schema=self._schema) from error
 
     def _refuse_version(self, error: DBAPIError) -> None:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import cast
 
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE
@@ -29,3 +34,22 @@ def descriptor_of(connection: Connection) -> int | None:
         return None
     raw = connection.connection.dbapi_connection
     return None if raw is None or raw.closed else int(raw.fileno())
+
+
+def cut(descriptor: int | None) -> None:
+    """End a connection from another thread: whoever waits for its answer gets an error at once."""
+    if descriptor is not None:
+        with suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as connected:
+            connected.shutdown(socket.SHUT_RDWR)
+
+
+@contextmanager
+def within(seconds: float, end: Callable[[], None]) -> Iterator[None]:
+    """A block of statements that are short: after so many seconds `end` is called, from another thread."""
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

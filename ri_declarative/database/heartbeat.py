@@ -18,6 +18,7 @@ from ri_declarative.errors import RiError
 log = logging.getLogger("ri_declarative")
 
 _BEATS_PER_LEASE = 4
+_REFUSAL_S = 5.0  # what fails sooner was refused, by somebody: that is no silence
 _LEAST_SILENCE_S = 20.0  # two attempts to connect
 
 
@@ -58,10 +59,12 @@ class Heartbeat:
 
     def _beat(self) -> None:
         while not self._ended.wait(self._watched.lease_s / _BEATS_PER_LEASE):
-            pid = self._watched.backend_pid
+            pid, asked_at = self._watched.backend_pid, time.monotonic()
             try:
                 connected = self._store.renew(self._owner, backend_pid=pid)
             except RiError as error:  # the owner itself will find out whether the database is away
+                if time.monotonic() - asked_at < _REFUSAL_S:
+                    self._answered_at = time.monotonic()
                 log.debug("lease of batch %s not renewed: %s", self._owner.batch_id, error.message)
                 continue
             finally:

@@ -6,23 +6,20 @@ One `Store` per run, used by one thread at a time. Who owns a batch is `ownershi
 
 from __future__ import annotations
 
-import os
-import socket
-import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from typing import Any, Self
 
 import psycopg2
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from ri_declarative.database.batch_transaction import Transaction
-from ri_declarative.database.driver import descriptor_of, driver_cursor, in_transaction
+from ri_declarative.database.driver import cut, descriptor_of, driver_cursor, in_transaction, within
 from ri_declarative.database.items import BatchRows
 from ri_declarative.database.jsonb import printable, printable_json, refuse_unstorable
-from ri_declarative.database.ownership import Ownership, new_batch_id
+from ri_declarative.database.ownership import Ownership
 from ri_declarative.database.sqlstate import connection_lost, stopped_by
 from ri_declarative.database.statements import Statements
 from ri_declarative.errors import StoppedError, UsageError
@@ -41,6 +38,7 @@ class Store:
     def __init__(self, engine: Engine, schema: str, *, lease_s: float = LEASE_S) -> None:
         self.statements = Statements(schema, lease_s=lease_s)
         self.backend_pid = 0  # of the server's process for the transaction in progress; 0: there is none
+        self.used_by_hooks = False  # they may hold its transactions open
         self._engine = engine
         self._connection: Connection | None = None
         self._begun_at = 0.0  # the transaction in progress
@@ -72,41 +70,30 @@ class Store:
         return None if self._connection is None else descriptor_of(self._connection)
 
     def cancel(self) -> None:
-        """Ask the server to end the statement in progress, if there is one. Any thread may call it."""
-        connection = self._connection
-        with suppress(Exception):  # it may be on its way out in its own thread
-            raw: Any = connection.connection.dbapi_connection if connection is not None else None
-            if raw is not None:
-                raw.cancel()
+        """Ask the server, over a connection of its own, to end the statement in progress. Any thread may call it."""
+        if pid := self.backend_pid:
+            with suppress(DBAPIError), self._engine.connect() as connection:
+                connection.execute(text("SELECT pg_catalog.pg_cancel_backend(:pid)"), {"pid": pid})
 
     def cut(self) -> None:
         """End the connection from another thread: whoever waits for its answer gets an error at once."""
-        descriptor = self.descriptor()
-        if descriptor is not None:
-            with suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as connected:
-                connected.shutdown(socket.SHUT_RDWR)
+        with suppress(Exception):  # it may be on its way out in its own thread
+            cut(self.descriptor())
 
-    @contextmanager
-    def within(self, seconds: float) -> Iterator[None]:
+    def within(self, seconds: float) -> AbstractContextManager[None]:
         """A block of statements that are short: a server that does not answer so long is taken for dead."""
-        timer = threading.Timer(seconds, self.cut)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
+        return within(seconds, self.cut)
 
     def create_pending(
         self,
+        batch_id: str,
         batch_type: str,
         items: Iterable[Mapping[str, Any]],
         *,
         source_info: Mapping[str, Any],
         metadata: Mapping[str, Any],
-    ) -> str:
-        """A new batch that waits to be processed, with its items; its id. UsageError stores nothing."""
-        batch_id = new_batch_id()
+    ) -> None:
+        """Store a new batch that waits to be processed, with its items. UsageError stores nothing."""
         parameters = {"id": batch_id, "batch_type": batch_type}
         for name, value in (("source_info", source_info), ("metadata", metadata)):
             try:
@@ -114,11 +101,10 @@ class Store:
                 parameters[name] = printable_json(value)
             except (TypeError, ValueError, RecursionError) as error:
                 raise UsageError("item-type", f"{name} holds what JSON cannot: {error}") from error
-        with self.transaction() as connection:
+        with self.transaction(idle_s=0) as connection:  # whoever gives the items may take its time
             self.statements.execute(connection, "create_pending", parameters)
             total = BatchRows(driver_cursor(connection), f'"{self.statements.schema}"', batch_id).insert_pending(items)
             self.statements.execute(connection, "set_total", {"id": batch_id, "total": total})
-        return batch_id
 
     @contextmanager
     def transaction_of(self, owner: Ownership) -> Iterator[Transaction]:
@@ -154,13 +140,15 @@ class Store:
             return int(self.statements.execute(connection, "dismiss", parameters).rowcount)
 
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
+    def transaction(self, *, idle_s: float | None = None) -> Iterator[Connection]:
         """READ COMMITTED with the settings that our SQL relies on; driver errors become ours.
 
         Raises ConnectionLost when the connection is gone, be it at COMMIT: what was sent may then be committed.
+        `idle_s`: how long it may be idle; 0: for ever. The default is for transactions that hold locks on a batch.
         """
+        idle_s = self.lease_s * _IDLE_SHARE if idle_s is None else idle_s
         try:
-            with self._begun() as connection:
+            with self._begun(idle_s) as connection:
                 yield connection
         except (DBAPIError, psycopg2.Error, StoppedError) as error:
             judged = self._judged(error)
@@ -171,7 +159,7 @@ class Store:
             self.backend_pid = 0
 
     @contextmanager
-    def _begun(self) -> Iterator[Connection]:
+    def _begun(self, idle_s: float) -> Iterator[Connection]:
         """Commits at the end of the block. What fails first is raised: a lost connection fails at ROLLBACK, too."""
         if self._connection is not None and (self._connection.closed or self._connection.invalidated):
             self.close()
@@ -180,8 +168,8 @@ class Store:
         transaction = self._connection.begin()
         self._begun_at = time.monotonic()
         try:
-            idle_ms = str(round(self.lease_s * _IDLE_SHARE * 1000))
-            settings = self.statements.execute(self._connection, "begin_settings", {"idle_ms": idle_ms})
+            parameters = {"idle": f"{round(idle_s * 1000)}ms"}
+            settings = self.statements.execute(self._connection, "begin_settings", parameters)
             self.backend_pid = settings.scalar_one()
             yield self._connection
             transaction.commit()
@@ -208,7 +196,7 @@ class Store:
             return error
         if self.descriptor() is None:
             lost = connection_lost(said)
-            if time.monotonic() - self._begun_at > self.lease_s * _IDLE_SHARE:
+            if self.used_by_hooks and time.monotonic() - self._begun_at > self.lease_s * _IDLE_SHARE:
                 lost.message += _PERHAPS_IDLE.format(self.lease_s * _IDLE_SHARE)
             return lost
         if isinstance(error, StoppedError):

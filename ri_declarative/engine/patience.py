@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from ri_declarative.errors import ConnectionLost
+from ri_declarative.errors import ConnectionLost, PassingFault, StoppedError
 
 log = logging.getLogger("ri_declarative")
 T = TypeVar("T")
@@ -43,8 +43,18 @@ class Patience:
         while not self.hurried and (left := end - time.monotonic()) > 0:
             self._hurry.wait(min(left, 0.2))
 
-    def through(self, step: Callable[[], T], *, again: Callable[[], T] | None = None) -> T:
-        """What `step` gives; while the connection is lost, what `again` (default: `step`) gives later.
+    def through_all(self, step: Callable[[], T]) -> T:
+        """As `through`, also after a deadlock, a lock or a timeout: for steps that have no attempts of their own."""
+        return self.through(step, faults=(ConnectionLost, PassingFault))
+
+    def through(
+        self,
+        step: Callable[[], T],
+        *,
+        again: Callable[[], T] | None = None,
+        faults: tuple[type[StoppedError], ...] = (ConnectionLost,),
+    ) -> T:
+        """What `step` gives; after one of `faults`, what `again` (default: `step`) gives later.
 
         Raises ConnectionLost when the database stays away for too long, or when a stop was asked for.
         """
@@ -53,7 +63,7 @@ class Patience:
         while True:
             try:
                 return attempt()
-            except ConnectionLost as lost:
+            except faults as lost:
                 now = time.monotonic()
                 if not lost_at:
                     lost_at = now

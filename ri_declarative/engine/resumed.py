@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from ri_declarative.database.jsonb import to_jsonb
-from ri_declarative.errors import SourceError, SourceFault
+from ri_declarative.errors import SourceError, SourceFault, StoppedError
 from ri_declarative.records import Record
 
 _AT_ONCE = 5000  # records
@@ -38,7 +38,8 @@ class Position:
     `verifiable`: the records come from outside and may have changed; items of the database do not.
     """
 
-    def __init__(self, records: Iterable[Record], *, verifiable: bool = True) -> None:
+    def __init__(self, records: Iterable[Record], *, start: int = 0, verifiable: bool = True) -> None:
+        self.start = start  # the index behind which the records lie
         self.verifiable = verifiable
         self.digest = ReadDigest()
         self._records = iter(records)
@@ -58,10 +59,12 @@ class Position:
             self._fault = fault
         return chunk
 
-    def move_to(self, next_index: int, read_digest: str | None, *, name: str) -> None:
+    def move_to(
+        self, next_index: int, read_digest: str | None, *, name: str, should_stop: Callable[[], bool] = lambda: False
+    ) -> None:
         """Pass over the records that are done. Raises SourceError "source-differs" when they are others.
 
-        Raises SourceFault when the source cannot be read that far.
+        Raises SourceFault when the source cannot be read that far, StoppedError when a stop is asked for.
         """
         passed = 0
         while passed < next_index:
@@ -70,6 +73,9 @@ class Position:
                 raise _differs(name, f"it ends after {passed:,} records, {next_index:,} were read before")
             self.digest = self.digest.after(to_jsonb(record.source_data)[0] for record in chunk)
             passed += len(chunk)
+            if should_stop():
+                raise StoppedError("interrupted", f"{name}: stopped before the first new record")
+        self.start = next_index
         found = self.digest.hex()
         if read_digest is not None and found != read_digest:
             raise _differs(

@@ -8,9 +8,11 @@ database, so that both cores work and a signal handler never waits for a stateme
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
@@ -52,6 +54,8 @@ from ri_declarative.sources.source import Source
 log = logging.getLogger("ri_declarative")
 T = TypeVar("T")
 
+_CANCELS = 10  # asked of the server before the connection is cut: two seconds
+
 
 class Done(NamedTuple):
     """What one transaction brings, once it is committed."""
@@ -81,11 +85,16 @@ class Run:
     _calls: Calls = field(init=False)
     _heartbeat: Heartbeat = field(init=False)
     _writing: Future[StopReason | None] | None = None
+    _current: Future[Any] | None = None  # what the writer does
+    _finished: bool = False
+    _pure: dict[str, Any] = field(default_factory=dict)  # what hooks of the beginning returned that used no database
     _hooks_begun: bool = False  # on_batch_complete is still to be called
     _completing: bool = False  # it has been called
     _told: str | None = None  # what it raised
 
     def __post_init__(self) -> None:
+        if self.position.start != self.owner.next_index:
+            raise AssertionError(f"the source stands at {self.position.start}, the batch at {self.owner.next_index}")
         self._calls = Calls(self.processor.hooks, self.context)
         self.counts, self.next_index = self.owner.counts, self.owner.next_index
         self._digest = self.position.digest
@@ -121,7 +130,7 @@ class Run:
                 if (reason := self._reason_to_stop()) is not None:
                     return reason
                 after = next_claim(claim, self.processor.chunk_size)
-                self._writing = writer.submit(self._write, chunk, prepared, claim, after)
+                self._current = self._writing = writer.submit(self._write, chunk, prepared, claim, after)
                 if claim.suspect and (reason := self._reason_to_stop()) is not None:
                     return reason  # nothing is read ahead here: a runner that dies shall have claimed why
                 claim = after
@@ -130,6 +139,8 @@ class Run:
             # The reader failed: what the writer met meanwhile is the nearer cause, if it met anything.
             failure = None
             if self._writing is not None and not isinstance(error, KeyboardInterrupt):
+                with suppress(BaseException):
+                    self._result(self._writing)
                 failure = self._writing.exception()
             if failure is not None and failure is not error:
                 raise failure from error
@@ -151,6 +162,7 @@ class Run:
 
     def _result(self, future: Future[T]) -> T:
         """What the writer's work gives; an eye is kept on a server that does not answer."""
+        self._current = future
         while not wait([future], timeout=1).done:
             self._heartbeat.cut_when_silent()
         return future.result()
@@ -162,8 +174,13 @@ class Run:
     def _break_off(self) -> None:
         """Somebody wants to leave now: the statement in progress is cancelled, its chunk rolled back."""
         self.patience.hurry()
-        while self._writing is not None and not wait([self._writing], timeout=0.2).done:
-            self.store.cancel()
+        current, asked = self._current or self._writing, 0
+        while current is not None and not wait([current], timeout=0.2).done:
+            asked += 1
+            if asked <= _CANCELS:
+                threading.Thread(target=self.store.cancel, daemon=True).start()
+            else:  # nobody answers
+                self.store.cut()
 
     # ── the writer's side ────────────────────────────────────────────────────────────────────
 
@@ -180,14 +197,23 @@ class Run:
         return Done(reason=reason)
 
     def _refused_by_hook(self) -> StopReason | None:
-        valid = self._calls.for_batch("validate_batch", self.context)
+        valid = self._once("validate_batch")
         if valid is False:
             return StopReason.HOOK
         if valid is not True and "validate_batch" in self.processor.hooks:
             answer = type(valid).__name__
             raise StoppedError("hook.validate_batch", f"validate_batch returned {answer}, expected True or False")
-        self._calls.for_batch("on_batch_start", self.context)
+        self._once("on_batch_start")
         return None
+
+    def _once(self, hook: str) -> Any:
+        """What the hook returns; a pure one is not called again when its transaction is repeated (law 8)."""
+        if hook not in self._pure:
+            result = self._calls.for_batch(hook, self.context)
+            if self.context.transaction.used:
+                return result
+            self._pure[hook] = result
+        return self._pure[hook]
 
     def _write(self, chunk: Sequence[Record], prepared: Any, claim: Claim, after: Claim) -> StopReason | None:
         """The chunk's rows, items and log lines, and the fence last."""
@@ -246,9 +272,10 @@ class Run:
             self.context.journal.forget_attempt()
             return once()
 
+        work = once
         while True:
             try:
-                done = self.patience.through(once, again=after_loss)
+                done = self.patience.through(work, again=after_loss)
                 break
             except PassingFault as fault:
                 if retry.is_last(attempts) or self.patience.hurried:
@@ -257,6 +284,7 @@ class Run:
             self.context.journal.forget_attempt()
             self.patience.pause(retry.pause_s(attempts))
             attempts += 1
+            work = after_loss  # the fault may have met us when we looked whether it is committed
         self.context.stored()
         return done
 
@@ -272,6 +300,7 @@ class Run:
         step = partial(self._try_to_finish, reason, ended=ended, message=message, next_index=next_index)
         status = _status(reason)
         self._persist(step, lambda now, _: (now.token, now.status, now.stop_reason) == (None, status, reason))
+        self._finished = True
 
     def _try_to_finish(
         self,
@@ -317,6 +346,8 @@ class Run:
 
     def _give_up(self, error: BaseException) -> None:
         """Mark the batch as stopped if the database still answers; its lease ends by itself otherwise."""
+        if self._finished:
+            return
         if isinstance(error, ConnectionLost):
             if not self.patience.hurried and self.patience.give_up_after_s > 0:
                 return  # it has been tried for long enough

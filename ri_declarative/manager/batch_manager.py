@@ -15,10 +15,9 @@ from ri_declarative.compiler.explain import Explanation
 from ri_declarative.database.books import Books
 from ri_declarative.database.connect import open_engine, refuse_other_driver
 from ri_declarative.database.migrations import migrate
-from ri_declarative.database.readiness import check_readiness
 from ri_declarative.database.store import Store
 from ri_declarative.engine.patience import GIVE_UP_AFTER_S, Patience
-from ri_declarative.errors import ConnectionLost, Diagnostic, UsageError
+from ri_declarative.errors import ConnectionLost, Diagnostic
 from ri_declarative.manager.checks import check_files, in_order
 from ri_declarative.manager.definitions import Definitions, fingerprint_now, registry_here
 from ri_declarative.manager.export import write_repairable
@@ -28,7 +27,6 @@ from ri_declarative.manager.place import find_place
 from ri_declarative.manager.requirements import refuse_running
 from ri_declarative.manager.runs import Runs
 from ri_declarative.manager.targets import Targets
-from ri_declarative.processors.context import DISMISSED
 from ri_declarative.processors.registry import ProcessorRegistry
 from ri_declarative.records import BatchStatistics, BatchSummary, Item, ItemStatus, Progress
 from ri_declarative.spec.pipeline import load_pipeline
@@ -114,13 +112,7 @@ class BatchManager:
 
         Raises UsageError, and stores nothing, for an unknown batch type or an item that JSON cannot hold.
         """
-        self._definitions.refuse_unknown(batch_type)
-        if DISMISSED in (metadata or {}):
-            raise UsageError("item-type", f'metadata: "{DISMISSED}" is ri\'s own mark; choose another key')
-        with self._store() as store:
-            with store.transaction() as connection:
-                check_readiness(connection, self._books_schema)
-            return store.create_pending(batch_type, items, source_info=source_info or {}, metadata=metadata or {})
+        return self._runs.created(batch_type, items, source_info or {}, metadata or {})
 
     def process_batch(
         self,
@@ -150,16 +142,18 @@ class BatchManager:
         on_progress: Callable[[Progress], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
         on_batch: Callable[[str], None] | None = None,
+        wait: bool = False,
         give_up_after_s: float = GIVE_UP_AFTER_S,
     ) -> str | None:
         """Take a batch's failed items (or all) through its processor again, as a new batch linked to it.
 
         `corrections`: a repaired file of `export_failed`; only the records it names are taken, with its
         values; the log warns of those that nothing takes. A batch that did just this and was stopped from
-        outside is gone on with. Gives the batch's id, or None when there is nothing to reprocess.
+        outside is gone on with. `wait`: for another run that takes the same records again. Gives the batch's id, or
+        None when there is nothing to reprocess.
         """
         batch = self._idle_batch(batch_id)
-        manner = Manner(on_progress, should_stop, on_batch, False, give_up_after_s)
+        manner = Manner(on_progress, should_stop, on_batch, wait, give_up_after_s)
         return self._runs.again(batch, manner, failed_items_only=failed_items_only, corrections=corrections)
 
     def resume_batch(

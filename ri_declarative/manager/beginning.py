@@ -54,25 +54,21 @@ class Beginning:
         """
         position = self.work.position(None)
         while True:
-            found = self.patience.through(self._try)
+            found = self.patience.through_all(self._try)
             if isinstance(found, Ownership):
                 self._tell_rescued(found.batch_id)
                 return Begun(found, position, self._stopped)
             if isinstance(found, Working):
                 self._await(found)
-                continue
-            if self._stopped is not None:
-                raise StoppedError(
-                    "batch-running", f"somebody else has worked on batch {found.batch_id} meanwhile", hint="try again"
-                )
-            position, self._stopped = self.work.position(found), found
+            else:  # the source has to be moved, in no transaction
+                position, self._stopped = self.work.position(found), found
 
-    def _try(self) -> Ownership | Working | Stopped:
-        """The batch when it is ours, the one to wait for, or the one to be gone on with, as long as it is locked."""
+    def _try(self) -> Ownership | Working | Stopped | None:
+        """The batch when it is ours, else what comes first: to wait, to move to where one stopped, or to the start."""
         statements = self.store.statements
         with self.store.within(SHORT_S), self.store.transaction() as connection:
-            self._rescued |= frozenset(rescue(statements, connection))
             one_at_a_time(statements, connection, self.definition.batch_type)
+            self._rescued |= frozenset(rescue(statements, connection))
             others = being_worked_on(statements, connection, self.definition.batch_type)
             if self._owner is not None and any(other.token == self._token for other in others):
                 return self._owner  # the answer to our COMMIT was lost
@@ -80,7 +76,9 @@ class Beginning:
                 return blocking
             batch_id = self.work.unfinished(statements, connection)
             if batch_id is None:
-                new = self.work.new(statements, connection)
+                if self._stopped is not None:
+                    return None  # somebody else has finished it meanwhile
+                new = self.work.new(statements, connection, self._batch_id)
                 claim = first_claim(self.chunk_size)
                 self._owner = create(statements, connection, self._batch_id, new, token=self._token, claim=claim)
                 return self._owner

@@ -94,9 +94,10 @@ class Import:
             setting, patience = self.setting, self.patience
             store = stack.enter_context(Store(setting.engine, setting.books_schema, lease_s=setting.lease_s))
             if self.definition.hooks.functions:
+                store.used_by_hooks = True
                 stack.enter_context(leaks_told(store.descriptor))
             with before_any_run():
-                processor = patience.through(lambda: self._processor(store))
+                processor = patience.through_all(lambda: self._processor(store))
             begun = Beginning(
                 store, self.definition, self.work, processor.chunk_size, patience, wait=self.manner.wait
             ).begin()

@@ -33,7 +33,7 @@ def refuse_unless_pending(batch: BatchSummary) -> None:
         raise UsageError(
             "nothing-pending",
             f"batch {batch.batch_id} reads {batch.source_info.get('name')}: its records are not stored before",
-            hint="run_pipeline imports the file again",
+            hint="resume_batch goes on with it; run_pipeline imports its file again",
         )
     if is_finished(batch.status, batch.stop_reason, total=batch.total_items, processed=batch.counts.processed):
         raise UsageError(

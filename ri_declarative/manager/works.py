@@ -6,7 +6,7 @@ Each knows where its records come from, which stopped batch it would go on with,
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
@@ -20,7 +20,8 @@ from ri_declarative.engine.resumed import Position
 from ri_declarative.errors import SourceError
 from ri_declarative.manager.definitions import Definition
 from ri_declarative.processors.context import DISMISSED
-from ri_declarative.records import BatchStatus, BatchSummary, Record, StopReason
+from ri_declarative.records import BatchStatus, BatchSummary, StopReason
+from ri_declarative.sources.incoming import Incoming
 from ri_declarative.sources.source import Source
 
 log = logging.getLogger("ri_declarative")
@@ -39,8 +40,8 @@ class Work(Protocol):
     def unfinished(self, statements: Statements, connection: Connection) -> str | None:
         """The stopped batch that this work belongs to; None: it needs a new one."""
 
-    def new(self, statements: Statements, connection: Connection) -> NewBatch:
-        """A batch for it. Raises UsageError or SourceError when there must be none."""
+    def new(self, statements: Statements, connection: Connection, batch_id: str) -> NewBatch:
+        """A batch for it, which is to have that id. Raises UsageError or SourceError when there must be none."""
 
     def is_same(self, other: Working) -> bool:
         """Whether somebody does just this already."""
@@ -65,10 +66,21 @@ class FileWork:
     """A file, or what was kept of a source that could be read only once."""
 
     definition: Definition
-    source: Source
-    sha256: str
+    open: Callable[[], Source] = field(repr=False)
+    incoming: Incoming
     new_batch: bool = False  # whatever there is of the same content
     batch_id: str | None = None  # to be gone on with
+    should_stop: Callable[[], bool] = lambda: False
+    kept_as: str | None = None  # the new batch whose spool it is
+    _moved: bool = False
+
+    def __post_init__(self) -> None:
+        self.source = self.open()
+
+    @property
+    def sha256(self) -> str:
+        """Of the file's bytes."""
+        return self.incoming.sha256
 
     @cached_property
     def source_info(self) -> Mapping[str, Any]:
@@ -79,15 +91,17 @@ class FileWork:
         """The batch named, or the newest one of the same content when it was stopped from outside."""
         if self.batch_id is not None or self.new_batch:
             return self.batch_id
-        return _to_be_gone_on_with(self._siblings(statements, connection))
+        return to_be_gone_on_with(self._siblings(statements, connection))
 
-    def new(self, statements: Statements, connection: Connection) -> NewBatch:
+    def new(self, statements: Statements, connection: Connection, batch_id: str) -> NewBatch:
         """Raises SourceError "same-file" when the pipeline refuses what was imported before."""
         siblings = self._siblings(statements, connection)
         self._tell_of_stopped(siblings)
         before = next((one for one in siblings if one.status is BatchStatus.COMPLETED), None)
         if before is not None:
             self._tell_of_same(before)
+        self.incoming.keep_as(batch_id)  # before the batch exists: it must not be without its source
+        self.kept_as = batch_id
         return NewBatch(self.definition.batch_type, self.source_info, self.definition.fingerprint)
 
     def is_same(self, other: Working) -> bool:
@@ -102,9 +116,13 @@ class FileWork:
 
     def position(self, stopped: Stopped | None) -> Position:
         """Behind the records that are done, which must be the same ones."""
-        position = Position(self.source)
+        if self._moved:  # for a batch that somebody else has finished meanwhile
+            self.source = self.open()
+        position, self._moved = Position(self.source), stopped is not None
         if stopped is not None:
-            position.move_to(stopped.next_index, stopped.read_digest, name=self.source.info.name)
+            position.move_to(
+                stopped.next_index, stopped.read_digest, name=self.source.info.name, should_stop=self.should_stop
+            )
         return position
 
     def _siblings(self, statements: Statements, connection: Connection) -> list[Sibling]:
@@ -156,9 +174,9 @@ class RepetitionWork:
         if self.batch_id is not None:
             return self.batch_id
         siblings = same_repetition(statements, connection, self.parent.batch.batch_id, self.repetition)
-        return _to_be_gone_on_with(siblings)
+        return to_be_gone_on_with(siblings)
 
-    def new(self, statements: Statements, connection: Connection) -> NewBatch:
+    def new(self, statements: Statements, connection: Connection, batch_id: str) -> NewBatch:
         """Linked to its parent, from which it takes what callers and hooks have remembered."""
         batch = self.parent.batch
         return NewBatch(
@@ -179,7 +197,7 @@ class RepetitionWork:
 
     def position(self, stopped: Stopped | None) -> Position:
         """Items keep the places of their records: those before are done."""
-        return Position(_from(self.source, stopped.next_index if stopped else 0), verifiable=False)
+        return _position_in(self.source, stopped)
 
 
 @dataclass
@@ -201,7 +219,7 @@ class StoredWork:
         """Its own batch."""
         return self.batch.batch_id
 
-    def new(self, statements: Statements, connection: Connection) -> NewBatch:
+    def new(self, statements: Statements, connection: Connection, batch_id: str) -> NewBatch:
         """Never asked for."""
         raise AssertionError("the items belong to a batch already")
 
@@ -215,7 +233,7 @@ class StoredWork:
 
     def position(self, stopped: Stopped | None) -> Position:
         """What is not pending is not read."""
-        return Position(_from(self.source, stopped.next_index if stopped else 0), verifiable=False)
+        return _position_in(self.source, stopped)
 
 
 def is_source(other: Working) -> bool:
@@ -228,7 +246,7 @@ def inherited(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in metadata.items() if key != DISMISSED}
 
 
-def _to_be_gone_on_with(siblings: Sequence[Sibling]) -> str | None:
+def to_be_gone_on_with(siblings: Sequence[Sibling]) -> str | None:
     """The newest, when it was stopped from outside. An older one was left behind on purpose."""
     newest = next(iter(siblings), None)
     if newest is None or newest.stop_reason is None or not newest.stop_reason.is_from_outside:
@@ -236,5 +254,6 @@ def _to_be_gone_on_with(siblings: Sequence[Sibling]) -> str | None:
     return newest.batch_id
 
 
-def _from(records: Source, next_index: int) -> Iterator[Record]:
-    return (record for record in records if record.index >= next_index)
+def _position_in(items: Source, stopped: Stopped | None) -> Position:
+    start = stopped.next_index if stopped else 0
+    return Position((record for record in items if record.index >= start), start=start, verifiable=False)

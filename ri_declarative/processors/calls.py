@@ -65,14 +65,17 @@ class Calls:
         function = self.hooks.get(hook)
         if function is None:
             return None
-        transaction = self._context.transaction
-        self.running = hook
+        transaction, journal = self._context.transaction, self._context.journal
+        self.running, mark = hook, journal.mark()
         transaction.begin_call()
         try:
             result = function(*arguments)
             transaction.keep()
         except BaseException as error:
             raise StoppedError(f"hook.{hook}", f"{hook}: {self._reason(error)}") from error
+        finally:
+            if transaction.used:
+                journal.repeats_since(mark)
         return result
 
     def _reason(self, error: BaseException) -> str:

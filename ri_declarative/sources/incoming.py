@@ -30,7 +30,7 @@ _BLOCK_BYTES = 256 * 1024
 _POLL_S = 0.2
 
 
-@dataclass(frozen=True)
+@dataclass
 class Incoming:
     """A file that can be read twice."""
 
@@ -40,10 +40,9 @@ class Incoming:
     is_spooled: bool = False
 
     def keep_as(self, batch_id: str) -> None:
-        """A spooled file belongs to a batch from now on: it stays when the process ends."""
-        if self.is_spooled:
-            with contextlib.suppress(FileNotFoundError):  # it was kept before the answer was lost
-                self.path.rename(spool_of(self.path.parent, batch_id))
+        """A file that arrives belongs to a batch from now on: it stays when the process ends."""
+        if self.path.name.startswith(_ARRIVING):
+            self.path = self.path.rename(spool_of(self.path.parent, batch_id))
 
 
 @contextlib.contextmanager
@@ -79,7 +78,6 @@ def release_spool(folder: Path, batch_id: str) -> None:
     """Nobody will read the source of a batch again."""
     with contextlib.suppress(OSError):
         spool_of(folder, batch_id).unlink()
-        folder.rmdir()  # unless others are in it
 
 
 @contextlib.contextmanager
@@ -112,19 +110,27 @@ def _spooled(
     raw: BinaryIO, folder: Path, *, name: str, should_stop: Callable[[], bool], most_bytes: int
 ) -> Iterator[Incoming]:
     with _writing_errors(folder):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _remove_left_behind(folder)
-        path = folder / f"{_ARRIVING}{uuid.uuid4()}"
-        kept = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+        path, kept = _arriving(folder)
     try:
         with kept:
-            fcntl.flock(kept, fcntl.LOCK_EX)
             sha256 = _copy(raw, kept, folder, name=name, should_stop=should_stop, most_bytes=most_bytes)
             yield Incoming(path, name, sha256, is_spooled=True)
     finally:
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
-            folder.rmdir()  # unless others are in it
+
+
+def _arriving(folder: Path) -> tuple[Path, IO[bytes]]:
+    """A new file that we hold a lock on: nobody takes it for one that was left behind."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _remove_left_behind(folder)
+    while True:
+        path = folder / f"{_ARRIVING}{uuid.uuid4()}"
+        kept = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+        fcntl.flock(kept, fcntl.LOCK_EX)
+        if os.fstat(kept.fileno()).st_nlink:
+            return path, kept
+        kept.close()  # somebody was faster than our lock
 
 
 def _copy(

@@ -11,6 +11,8 @@ from ri_declarative.spec.durations import seconds
 from ri_declarative.spec.model_parts import Model, NonEmpty
 from ri_declarative.spec.retry import Duration
 
+LEAST_LEASE_S = 0.5
+
 
 class ProjectDefaults(Model):
     """`defaults:` in ri.yaml, under every pipeline's own words."""
@@ -49,6 +51,13 @@ class ProjectSpec(Model):
         description="Defaults for all pipelines.",
         examples=[{"limits": {"max_failed": "5%"}}],
     )
+
+    @field_validator("lease")
+    @classmethod
+    def _long_enough(cls, value: str) -> str:
+        if seconds(value) < LEAST_LEASE_S:
+            raise ValueError(f"expected {LEAST_LEASE_S * 1000:g}ms or more: a runner must be able to renew it in time")
+        return value
 
     @property
     def lease_s(self) -> float:

@@ -18,7 +18,7 @@ from resuming import (
     stopped,
     undisturbed,
 )
-from support.interruptions import DEAD, check_accounts, final_state
+from support.interruptions import DEAD, check_accounts, final_state, interrupted_after
 from support.workbench import Workbench
 
 from ri_declarative.errors import LostOwnership
@@ -179,6 +179,18 @@ def test_an_abandoned_batch_may_be_abandoned_once_more(workbench: Workbench) -> 
         batch = interrupted(manager, file)
         manager.abandon_batch(batch.batch_id, reason="once")
         assert manager.abandon_batch(batch.batch_id, reason="twice").metadata == {"dismissed": {"reason": "twice"}}
+
+
+def test_an_abandoned_batch_keeps_no_other_pipeline_waiting(workbench: Workbench) -> None:
+    file = prepared(workbench)
+    workbench.pipeline("q", pipeline(more="requires: [p]"))
+    with workbench.manager() as manager:
+        manager.run_pipeline("p", file)
+        batch = manager.run_pipeline("p", file, **interrupted_after(1))
+        refused = refusal(manager.run_pipeline, "q", file)
+        assert (refused.code, batch.batch_id in refused.message) == ("requires", True)
+        manager.abandon_batch(batch.batch_id)
+        assert manager.run_pipeline("q", file).status == "completed"
 
 
 @pytest.mark.xfail(strict=True, reason="the refusal says that none of its items is pending: all of them are")

@@ -59,6 +59,17 @@ def test_a_class_is_gone_on_with_as_a_pipeline_is(workbench: Workbench, manager:
     assert workbench.sql("SELECT k FROM applied ORDER BY 1") == [(1,), (2,), (4,), (5,), (6,), (7,)]
 
 
+def test_a_class_that_reads_a_file_is_gone_on_with_too(workbench: Workbench, manager: BatchManager) -> None:
+    numbers = [1, 2, -3, 4, 5, 6, 7]
+    file = workbench.file("data/keep.jsonl", "".join(f'{{"k": {number}}}\n' for number in numbers))
+    batch_id = killed_run(workbench, lambda **words: manager.run_pipeline("keep", file, **words), 1)
+    again = manager.run_pipeline("keep", file, **interrupted_after(1))
+    assert (again.batch_id, again.status, again.total_items) == (batch_id, "failed", None)
+    assert manager.resume_batch(batch_id).total_items == 7
+    assert check_accounts(workbench, batch_id) == (6, 1, 0, 0)
+    assert workbench.sql("SELECT k FROM applied ORDER BY 1") == [(1,), (2,), (4,), (5,), (6,), (7,)]
+
+
 def test_a_batch_that_the_first_failed_item_has_stopped_goes_on_behind_it(
     workbench: Workbench, manager: BatchManager
 ) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg2
@@ -22,6 +23,7 @@ from ri_declarative.manager.importing import Import, Manner
 from ri_declarative.manager.works import FileWork
 from ri_declarative.processors.retry import Retry
 from ri_declarative.records import BatchStatus, BatchSummary, Record, StopReason
+from ri_declarative.sources.incoming import Incoming
 from ri_declarative.sources.source import SourceInfo
 from ri_declarative.spec.pipeline import load_pipeline
 
@@ -252,7 +254,13 @@ class BreaksOff:
 
 def importing(manager: BatchManager, definition: PipelineDefinition, source: BreaksOff) -> Import:
     manner = Manner()
-    return Import(manager._setting, definition, FileWork(definition, source, sha256="00"), manner, manner.patience())
+    return Import(
+        manager._setting,
+        definition,
+        FileWork(definition, lambda: source, Incoming(Path("p.csv"), "p.csv", "00")),
+        manner,
+        manner.patience(),
+    )
 
 
 @pytest.mark.parametrize("after", [10, 13])

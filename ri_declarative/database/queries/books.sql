@@ -60,7 +60,7 @@ FROM {schema}.import_batches b WHERE b.id = CAST(:batch_id AS uuid);
 -- name: unfinished
 -- Ids of batches that stopped early and can be finished, the newest first; those that a limit has stopped come last.
 SELECT b.id::text FROM {schema}.import_batches b
-WHERE b.status = 'failed' AND b.stop_reason <> 'abandoned'
+WHERE b.status = 'failed' AND b.stop_reason <> 'abandoned' AND (b.metadata -> 'dismissed') IS NULL
   AND (b.total IS NULL OR b.total > b.completed + b.failed + b.skipped
        OR b.stop_reason NOT IN ('max_failed', 'item_failed'))
 ORDER BY b.stop_reason IN ('max_failed', 'item_failed'), b.created_at DESC, b.id;

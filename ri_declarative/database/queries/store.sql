@@ -11,7 +11,10 @@ SELECT pg_catalog.pg_backend_pid() AS backend_pid,
        pg_catalog.set_config('ri.transaction', 'open', true),
        pg_catalog.set_config('lock_timeout', CASE WHEN pg_catalog.current_setting('lock_timeout') = '0' THEN '30s'
                              ELSE pg_catalog.current_setting('lock_timeout') END, true),
-       pg_catalog.set_config('idle_in_transaction_session_timeout', :idle_ms, true);
+       pg_catalog.set_config('idle_in_transaction_session_timeout',
+           CASE WHEN CAST(pg_catalog.current_setting('idle_in_transaction_session_timeout') AS interval)
+                     BETWEEN '1 millisecond' AND CAST(:idle AS interval)
+                THEN pg_catalog.current_setting('idle_in_transaction_session_timeout') ELSE :idle END, true);
 
 -- name: is_our_transaction
 -- Whether `begin_settings` began this transaction; its mark goes with it.
@@ -45,20 +48,20 @@ FROM {schema}.import_batches b WHERE b.id = CAST(:id AS uuid) FOR UPDATE;
 UPDATE {schema}.import_batches b
 SET status = 'processing', stop_reason = NULL, error_message = NULL, completed_at = NULL, fingerprint = :fingerprint,
     started_at = COALESCE(b.started_at, pg_catalog.clock_timestamp()),
-    source_info = b.source_info || CAST(:source_info AS jsonb),
+    source_info = b.source_info || CAST(:source_info AS jsonb), metadata = b.metadata - 'dismissed',
     claim_from = b.next_index, claim_to = :claim_to, claim_attempts = :claim_attempts, claim_suspect = :claim_suspect,
     retry_count = b.retry_count + CASE WHEN b.status = 'pending' THEN 0 ELSE 1 END,
     begun_by = NULL, owner = :owner, lease_token = CAST(:token AS uuid),
     lease_expires_at = pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => :lease_s)
-WHERE b.id = CAST(:id AS uuid)
+WHERE b.id = CAST(:id AS uuid) AND b.status IN ('pending', 'failed')
 RETURNING pg_catalog.to_char(b.started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') AS started_at;
 
 -- name: being_worked_on
--- The batches of a type that living owners work on, the oldest first.
+-- The batches of a type that somebody works on, the oldest first. One that `rescue` could not have counts, too.
 SELECT b.id::text AS batch_id, b.owner, b.source_info ->> 'name' AS source_name, b.source_info ->> 'sha256' AS sha256,
        b.parent_batch_id::text AS parent_batch_id, b.lease_token::text AS token
 FROM {schema}.import_batches b
-WHERE b.batch_type = :batch_type AND b.status = 'processing' AND b.lease_expires_at > pg_catalog.clock_timestamp()
+WHERE b.batch_type = :batch_type AND b.status = 'processing'
 ORDER BY b.created_at, b.id;
 
 -- name: same_content
@@ -82,7 +85,7 @@ ORDER BY b.created_at DESC, b.id;
 UPDATE {schema}.import_batches
 SET begun_by = lease_token, lease_expires_at = pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => :lease_s)
 WHERE id = CAST(:id AS uuid) AND lease_token = CAST(:token AS uuid) AND status = 'processing'
-  AND pg_catalog.current_setting('ri.transaction', true) = 'open';
+  AND begun_by IS DISTINCT FROM lease_token AND pg_catalog.current_setting('ri.transaction', true) = 'open';
 
 -- name: advance
 -- The fence: books a chunk and claims the next one, only for the owner and only once.
