@@ -210,7 +210,7 @@ def test_who_works_on_it_is_told_with_what_to_do(people: CommandLine, words: tup
 def test_waiting_ends_with_the_lease_of_a_runner_that_is_gone(people: CommandLine, words: tuple[str, ...]) -> None:
     batch_id = killed(people)
     people.bench.sql(OWNED.replace("1 minute", "100 milliseconds"))
-    people.bench.file("ri.yaml", "lease: 300ms\n")
+    people.bench.file("ri.yaml", "lease: 500ms\n")
     said = people.ri(*words, "--wait")
     assert said.code == 1
     assert f"resuming batch {batch_id}, which stopped (lost) after 4 records" in said.err

@@ -129,11 +129,7 @@ def test_a_repair_whose_runner_died_behind_its_last_record_is_finished_by_resume
         assert sum(check_accounts(bench, again)) == (12 if how is everything else FAILED)
 
 
-# Runs.again looks whether there is anything to take before it looks for an unfinished batch.
-_NOT_FOUND = pytest.mark.xfail(strict=True, reason="reprocess_batch gives None and leaves the batch without an owner")
-
-
-@pytest.mark.parametrize("all_repaired", [False, pytest.param(True, marks=_NOT_FOUND)])
+@pytest.mark.parametrize("all_repaired", [False, True])
 def test_a_repair_whose_runner_died_behind_its_last_record_is_finished_by_the_same_call(
     bench: Workbench, all_repaired: bool
 ) -> None:

@@ -206,7 +206,6 @@ def test_records_that_json_cannot_hold_are_known_again(workbench: Workbench) -> 
     assert final_state(workbench, "t") == expected
 
 
-@pytest.mark.xfail(strict=True, reason="Position.move_to asks nobody: a first signal is heard when all is verified")
 def test_a_stop_that_is_asked_for_ends_the_verification_of_what_was_read(
     workbench: Workbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -279,6 +278,25 @@ def test_the_same_command_with_the_same_input_goes_on(
         assert [kept.name for kept in spool.iterdir()] == [batch.batch_id]
         assert from_stdin(monkeypatch, manager).batch_id == batch.batch_id
     assert not [*spool.glob("*")]
+
+
+@pytest.mark.xfail(strict=True, reason="FileWork keeps what has arrived for a new batch only")
+@pytest.mark.parametrize("began_by", ["stdin", "file"])
+def test_input_that_is_given_for_a_batch_is_kept_until_it_has_ended(
+    workbench: Workbench, spool: Path, monkeypatch: pytest.MonkeyPatch, began_by: str
+) -> None:
+    file = prepared(workbench)
+    with workbench.manager() as manager:
+        if began_by == "stdin":
+            batch = from_stdin(monkeypatch, manager, **interrupted_after(1))
+            shutil.rmtree(spool)
+        else:
+            batch = interrupted(manager, file, 1)
+            file.unlink()
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(CONTENT.encode())))
+        manager.resume_batch(batch.batch_id, file="-", **interrupted_after(1))
+        assert manager.resume_batch(batch.batch_id).total_items == len(ROWS)
+    assert not spool.exists()
 
 
 def test_nothing_is_kept_of_a_batch_that_is_abandoned(
