@@ -194,20 +194,27 @@ class Progress(NamedTuple):
     size_bytes: int | None  # None when the source does not know its end
     elapsed_s: float
     total_items: int | None = None  # None when the source does not know it: files do not
+    earlier_items: int = 0  # processed before this run took the batch up
+    earlier_bytes: int = 0  # read by way of them
 
     @property
     def rate(self) -> float:
-        """Records per second."""
-        return self.counts.processed / self.elapsed_s if self.elapsed_s > 0 else 0.0
+        """Records per second, of this run."""
+        return self._own_items / self.elapsed_s if self.elapsed_s > 0 else 0.0
+
+    @property
+    def _own_items(self) -> int:
+        return self.counts.processed - self.earlier_items
 
     @property
     def eta_s(self) -> float | None:
         """Seconds to go, by records where their number is known, else by bytes; None when it cannot be told."""
-        if self.total_items and self.counts.processed:
-            return max(0.0, self.elapsed_s * (self.total_items - self.counts.processed) / self.counts.processed)
-        if not self.size_bytes or not self.bytes_read:
+        if self.total_items and self._own_items:
+            return max(0.0, self.elapsed_s * (self.total_items - self.counts.processed) / self._own_items)
+        own_bytes = self.bytes_read - self.earlier_bytes
+        if not self.size_bytes or own_bytes <= 0:
             return None
-        return max(0.0, self.elapsed_s * (self.size_bytes - self.bytes_read) / self.bytes_read)
+        return max(0.0, self.elapsed_s * (self.size_bytes - self.bytes_read) / own_bytes)
 
 
 def is_finished(status: BatchStatus, stop_reason: StopReason | None, *, total: int | None, processed: int) -> bool:

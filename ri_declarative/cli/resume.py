@@ -27,11 +27,11 @@ Examples:
 
 
 def _limit(ctx: click.Context, parameter: click.Parameter, value: str | None) -> int | str | None:
-    if value is None or re.fullmatch(r"\d{1,3}(\.\d+)?%", value):
-        return value
-    if not value.isdecimal():
-        raise click.BadParameter("expected a count, or a share like 20%")
-    return int(value)
+    if value is None:
+        return None
+    if not re.fullmatch(r"\d+|(\d{1,2}(\.\d+)?|100)%", value):
+        raise click.BadParameter("expected a count of 0 or more, or a share from 0% to 100% like 20%")
+    return int(value) if value.isdecimal() else value
 
 
 @click.command("resume", epilog=EPILOG, short_help="Finish a batch that stopped early.")

@@ -98,6 +98,7 @@ class Run:
         self._calls = Calls(self.processor.hooks, self.context)
         self.counts, self.next_index = self.owner.counts, self.owner.next_index
         self._digest = self.position.digest
+        self._earlier_bytes = self.source.bytes_read if self.owner.next_index else 0
 
     def to_the_end(self) -> StopReason | None:
         """Work until the source ends, a limit is met, or somebody says stop; then close the batch. Why it stopped.
@@ -169,7 +170,17 @@ class Run:
 
     def _report(self) -> None:
         elapsed_s, info = time.monotonic() - self.begun, self.source.info
-        self.on_progress(Progress(self.counts, self.source.bytes_read, info.size, elapsed_s, info.records))
+        self.on_progress(
+            Progress(
+                self.counts,
+                self.source.bytes_read,
+                info.size,
+                elapsed_s,
+                info.records,
+                self.owner.counts.processed,
+                self._earlier_bytes,
+            )
+        )
 
     def _break_off(self) -> None:
         """Somebody wants to leave now: the statement in progress is cancelled, its chunk rolled back."""

@@ -20,7 +20,12 @@ from ri_declarative.errors import ConnectionLost, UsageError
 from ri_declarative.manager.definitions import Definition, Definitions
 from ri_declarative.manager.importing import Ended, Import, Manner, Setting, refuse_reached_limit
 from ri_declarative.manager.items_source import ItemsSource, PendingSource, by_index, left_out, log_repairs
-from ri_declarative.manager.requirements import check_requirements, refuse_unless_pending, refuse_unless_unfinished
+from ri_declarative.manager.requirements import (
+    check_requirements,
+    refuse_unless_pending,
+    refuse_unless_unfinished,
+    refuse_wrong_words,
+)
 from ri_declarative.manager.works import FileWork, Parent, RepetitionWork, StoredWork, Work, to_be_gone_on_with
 from ri_declarative.processors.context import DISMISSED
 from ri_declarative.records import BatchSummary, ItemStatus
@@ -156,8 +161,11 @@ class Runs:
     def resumed(self, batch: BatchSummary, manner: Manner, *, file: str | Path | None = None) -> str:
         """Finish a batch that stopped, from its own source or from `file`; its id."""
         refuse_unless_unfinished(batch)
+        refuse_wrong_words(batch, file=file, max_failed=manner.max_failed)
         definition = self.definitions.of(batch.batch_type)
-        refuse_reached_limit(batch, definition.limits if manner.max_failed is None else Limits.parse(manner.max_failed))
+        limits = definition.limits if manner.max_failed is None else Limits.parse(manner.max_failed)
+        if batch.parent_batch_id is None or manner.max_failed is not None:
+            refuse_reached_limit(batch, limits)
         if batch.parent_batch_id is not None:
             self._resumed_repetition(batch, manner)
         elif batch.total_items is not None:
@@ -233,6 +241,7 @@ class Runs:
 
         def on_batch(batch_id: str) -> None:
             begun.append(batch_id)
+            work.incoming.keep_as(batch_id)  # what is given again for a batch that stopped belongs to it, too
             if manner.on_batch is not None:
                 manner.on_batch(batch_id)
 

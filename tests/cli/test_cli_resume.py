@@ -122,7 +122,6 @@ def test_resume_wants_numbers_where_it_says_so(people: CommandLine, words: tuple
     assert words[0] in refused(people.ri("resume", *words), "usage", 2)
 
 
-@pytest.mark.xfail(strict=True, reason="any three digits and a percent sign will do")
 def test_resume_takes_no_share_that_a_pipeline_could_not_have(people: CommandLine) -> None:
     assert "--max-failed" in refused(people.ri("resume", "--max-failed", "101%"), "usage", 2)
 

@@ -170,7 +170,6 @@ def test_a_resumed_batch_keeps_its_times_and_tells_all_of_its_progress(workbench
     assert finished.completed_at > batch.completed_at
 
 
-@pytest.mark.xfail(strict=True, reason="records that were done before count, the time that they took does not")
 def test_the_speed_of_a_resumed_run_is_that_of_its_own_records(workbench: Workbench) -> None:
     """Else nine million records of yesterday are imported in this second."""
     file = prepared(workbench)
@@ -260,7 +259,6 @@ def test_a_share_is_that_of_the_whole_batch_wherever_it_was_interrupted(workbenc
     assert final_state(workbench, "t") == expected
 
 
-@pytest.mark.xfail(strict=True, reason="resume_batch takes any count or share, and raises ValueError for other words")
 @pytest.mark.parametrize("limit", [-1, "101%", "many", "5"])
 def test_a_limit_that_no_pipeline_could_have_is_refused(workbench: Workbench, limit: int | str) -> None:
     file = prepared(workbench)

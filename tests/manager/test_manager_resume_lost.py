@@ -193,7 +193,6 @@ def test_an_abandoned_batch_keeps_no_other_pipeline_waiting(workbench: Workbench
         assert manager.run_pipeline("q", file).status == "completed"
 
 
-@pytest.mark.xfail(strict=True, reason="the refusal says that none of its items is pending: all of them are")
 def test_an_abandoned_batch_of_stored_items_says_why_it_is_not_processed(workbench: Workbench) -> None:
     prepared(workbench)
     with workbench.manager() as manager:

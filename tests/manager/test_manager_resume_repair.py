@@ -303,7 +303,6 @@ def test_an_abandoned_repair_leaves_its_records_to_the_next_one(bench: Workbench
         assert sum(check_accounts(bench, other)) == FAILED - 3
 
 
-@pytest.mark.xfail(strict=True, reason="Runs.resumed asks the pipeline's limit, which does not hold for a repair")
 def test_a_limit_that_is_given_to_a_repair_holds_for_that_resumption_alone(bench: Workbench) -> None:
     """A pipeline's own limit is for files, not for records that have failed before."""
     with bench.manager() as manager:

@@ -280,7 +280,6 @@ def test_the_same_command_with_the_same_input_goes_on(
     assert not [*spool.glob("*")]
 
 
-@pytest.mark.xfail(strict=True, reason="FileWork keeps what has arrived for a new batch only")
 @pytest.mark.parametrize("began_by", ["stdin", "file"])
 def test_input_that_is_given_for_a_batch_is_kept_until_it_has_ended(
     workbench: Workbench, spool: Path, monkeypatch: pytest.MonkeyPatch, began_by: str
@@ -296,7 +295,7 @@ def test_input_that_is_given_for_a_batch_is_kept_until_it_has_ended(
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(CONTENT.encode())))
         manager.resume_batch(batch.batch_id, file="-", **interrupted_after(1))
         assert manager.resume_batch(batch.batch_id).total_items == len(ROWS)
-    assert not spool.exists()
+    assert not [*spool.glob("*")]
 
 
 def test_nothing_is_kept_of_a_batch_that_is_abandoned(

@@ -95,7 +95,6 @@ def test_a_batch_that_nobody_has_begun_is_none_that_stopped_but_can_be_resumed_o
         assert (refused.code, refused.exit_code) == ("nothing-pending", 2)
 
 
-@pytest.mark.xfail(strict=True, reason="resume_batch passes over `file` where the batch reads none, and says nothing")
 def test_a_file_for_a_batch_that_reads_none_is_refused(workbench: Workbench) -> None:
     file = workbench.file("data/p.csv", CONTENT)
     with workbench.manager() as manager:
