@@ -174,9 +174,9 @@ class BatchManager:
         `max_failed`: instead of the pipeline's limit. Raises as `run_pipeline` does, and UsageError when there
         is nothing to finish.
         """
-        self.rescue_batches()
-        batch = self._books.batch_row(self._books.id_of(batch_id))
         manner = Manner(on_progress, should_stop, on_batch, wait, give_up_after_s, max_failed=max_failed)
+        manner.patience().through_all(self._runs.rescue)
+        batch = self._books.batch_row(self._books.id_of(batch_id))
         return self._ended(self._runs.resumed(batch, manner, file=file), manner)
 
     def unfinished_batches(self) -> list[str]:

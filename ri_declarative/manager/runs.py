@@ -128,13 +128,13 @@ class Runs:
         known = None if corrections is None else self._corrections(corrections, parent)
         repairs = known.repairs if known else None
         repetition = {"all": not failed_items_only, "corrections": known.sha256 if known else None}
-        unfinished = resumed or self._unfinished(batch.batch_id, repetition)
+        patience = manner.patience()
+        unfinished = resumed or patience.through_all(lambda: self._unfinished(batch.batch_id, repetition))
         items = self.books.to_reprocess(batch.batch_id, failed_items_only=failed_items_only)
         if unfinished is None and not any(repairs is None or item.index in repairs for item in items):
             if repairs and known:
                 log.warning(left_out(known.path.name, len(repairs), of=len(repairs)))
             return None
-        patience = manner.patience()
         books = self.books.patient(patience.through_all)
         source = ItemsSource(batch, books.to_reprocess(batch.batch_id, failed_items_only=failed_items_only), repairs)
         path = str(known.path.absolute()) if known else None

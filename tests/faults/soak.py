@@ -123,6 +123,10 @@ class Runner:
             said = self.project.ended(self.process)
             with self.stopped:  # a rival has finished what it had begun
                 pass
+            if "error[database-unreachable]" in said.err:  # the server was down: nothing had begun yet
+                self.repeated += 1
+                time.sleep(0.5)
+                continue
             if said.code in (0, 1, ALREADY_IMPORTED):
                 is_late = "error[same-file]" in said.err
                 if said.code == ALREADY_IMPORTED and not is_late:
