@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+from psycopg2.errors import UniqueViolation
 from sqlalchemy import Connection
 
 from ri_declarative.database.driver import driver_cursor
@@ -36,7 +37,13 @@ class Transaction:
         if self._owner.items_stored:
             rows.update(records, outcomes, target)
             return []
-        return rows.insert(records, outcomes, target)
+        try:
+            return rows.insert(records, outcomes, target)
+        except UniqueViolation as error:
+            if error.diag.constraint_name != "import_batch_items_pkey":
+                raise
+            # Somebody else has stored these items: the fence would say the same.
+            raise lost_ownership(self._owner.batch_id) from error
 
     def note(self, entries: Sequence[LogEntry], metadata: Mapping[str, Any]) -> None:
         """Store what is to be logged, and what hooks want to be remembered with the batch."""

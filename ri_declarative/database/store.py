@@ -110,7 +110,9 @@ class Store:
     def transaction_of(self, owner: Ownership) -> Iterator[Transaction]:
         """Begins when it is first used; commits at the end of the block, rolls back on any error."""
         with ExitStack() as stack:
-            yield Transaction(self.statements, owner, lambda: stack.enter_context(self.transaction()))
+            yield Transaction(
+                self.statements, owner, lambda: stack.enter_context(self.transaction(batch_id=owner.batch_id))
+            )
 
     def renew(self, owner: Ownership, *, backend_pid: int) -> bool | None:
         """Extend the lease: whether the server still has the process `backend_pid` (0: not asked); None: lost it."""
@@ -140,15 +142,20 @@ class Store:
             return int(self.statements.execute(connection, "dismiss", parameters).rowcount)
 
     @contextmanager
-    def transaction(self, *, idle_s: float | None = None) -> Iterator[Connection]:
+    def transaction(self, *, idle_s: float | None = None, batch_id: str | None = None) -> Iterator[Connection]:
         """READ COMMITTED with the settings that our SQL relies on; driver errors become ours.
 
         Raises ConnectionLost when the connection is gone, be it at COMMIT: what was sent may then be committed.
         `idle_s`: how long it may be idle; 0: for ever. The default is for transactions that hold locks on a batch.
+        `batch_id`: the batch that its owner works on; pg_stat_activity shows it.
         """
         idle_s = self.lease_s * _IDLE_SHARE if idle_s is None else idle_s
         try:
-            with self._begun(idle_s) as connection:
+            parameters = {
+                "idle": f"{round(idle_s * 1000)}ms",
+                "application_name": f"ri {batch_id}" if batch_id else None,
+            }
+            with self._begun(parameters) as connection:
                 yield connection
         except (DBAPIError, psycopg2.Error, StoppedError) as error:
             judged = self._judged(error)
@@ -159,7 +166,7 @@ class Store:
             self.backend_pid = 0
 
     @contextmanager
-    def _begun(self, idle_s: float) -> Iterator[Connection]:
+    def _begun(self, settings: Mapping[str, Any]) -> Iterator[Connection]:
         """Commits at the end of the block. What fails first is raised: a lost connection fails at ROLLBACK, too."""
         if self._connection is not None and (self._connection.closed or self._connection.invalidated):
             self.close()
@@ -168,9 +175,7 @@ class Store:
         transaction = self._connection.begin()
         self._begun_at = time.monotonic()
         try:
-            parameters = {"idle": f"{round(idle_s * 1000)}ms"}
-            settings = self.statements.execute(self._connection, "begin_settings", parameters)
-            self.backend_pid = settings.scalar_one()
+            self.backend_pid = self.statements.execute(self._connection, "begin_settings", settings).scalar_one()
             yield self._connection
             transaction.commit()
         except BaseException:

@@ -77,8 +77,6 @@ def on_batch_start(ctx):
 
 def validate_item(item, ctx):
     _at(f"line {item.line}")
-    if os.environ.get("SLOW_LINE") == str(item.line):
-        time.sleep(float(os.environ["SLOW_S"]))
     if str(item.line) in os.environ.get("DEADLY", "").split():
         if os.environ["DEATH"] == "exit":
             os._exit(77)
@@ -161,27 +159,20 @@ def test_a_runner_that_is_stopped_at_any_moment_changes_nothing_when_it_wakes_up
 @pytest.mark.parametrize("slow", ["hook", "statement"])
 def test_a_batch_whose_owner_lives_is_never_taken_over_however_long_a_chunk_takes(make: Make, slow: str) -> None:
     project = made(make, "walk", chunk_size=RECORDS)
-    line = middle(project)
-    environment = {}
-    if slow == "hook":
-        environment = {"SLOW_LINE": str(line), "SLOW_S": str(4 * LEASE_S)}
-    else:
-        make_slow(project, line, seconds=4 * LEASE_S)
-    owner = project.start("run", NAME, FILE, **environment)
-    assert eventually(lambda: begun(project) > 0 or owner.poll() is not None)
-    batch_id = project.sql("SELECT id::text FROM import_batches")[0][0]
-    refused, begun_at = 0, time.monotonic()
-    while time.monotonic() - begun_at < 3 * LEASE_S:
-        for words in (("run", NAME, FILE), ("resume", batch_id), ("rescue",)):
-            said = project.ri(*words)
-            if is_over(project):
-                break
-            assert said.code == (0 if words == ("rescue",) else 3), said
-            assert words == ("rescue",) or f"process {owner.pid}" in said.err, said.err
-            refused += 1
-    assert refused >= 2, "the owner was too quick"
-    assert project.ended(owner).code == 1
-    assert project.sql("SELECT status, retry_count FROM import_batches ORDER BY created_at")[0] == ("completed", 0)
+    with slowly_imported(project, slow) as (owner, let_go):
+        batch_id = project.sql("SELECT id::text FROM import_batches")[0][0]
+        begun_at, rounds = time.monotonic(), 0
+        while time.monotonic() - begun_at < 3 * LEASE_S or rounds < 2:
+            for words in (("run", NAME, FILE), ("resume", batch_id)):
+                said = project.ri(*words)
+                assert (said.code, "error[batch-running]" in said.err) == (3, True), said
+                assert f"process {owner.pid}" in said.err, said.err
+            assert project.ri("rescue").code == 0
+            assert project.sql("SELECT status, retry_count FROM import_batches") == [("processing", 0)]
+            rounds += 1
+        let_go()
+        assert project.ended(owner).code == 1
+    assert project.sql("SELECT status, retry_count FROM import_batches") == [("completed", 0)]
     check_invariants(project)
 
 
@@ -261,7 +252,7 @@ def test_a_runner_that_is_killed_again_and_again_while_it_advances_condemns_no_r
 
 
 def made(make: Make, writes: str, *, chunk_size: int = 50) -> FaultProject:
-    """A project whose hook stops, dawdles or dies where it is told to, and a file."""
+    """A project whose hook stops or dies where it is told to, and a file."""
     project = make(Shape(writes, chunk_size=chunk_size, lease=f"{LEASE_S:g}s"))
     hook = project.root / "hooks" / f"{NAME}.py"
     hook.write_text(hook.read_text() + PLACES)
@@ -278,15 +269,6 @@ def line_at(project: FaultProject, place: str) -> int:
     """The line of a good record: the first one, one in the middle, the one next to that, the last one."""
     good = [record.line for record in read(project) if not judge(record.cells, project.shape)]
     line = {"first": good[0], "middle": good[60], "next": good[61], "last": good[-1]}[place]
-    assert line is not None
-    return line
-
-
-def middle(project: FaultProject) -> int:
-    """The line of a record in the middle whose key comes once."""
-    emails = [record.cells["email"].lower() for record in read(project)]
-    good = (r for r in read(project)[40:] if not judge(r.cells, project.shape))
-    line = next(record.line for record in good if emails.count(record.cells["email"].lower()) == 1)
     assert line is not None
     return line
 
@@ -352,11 +334,6 @@ def changed_since(project: FaultProject, before: set[tuple[str, str]]) -> list[t
     return sorted(everything(project) ^ before)
 
 
-def is_over(project: FaultProject) -> bool:
-    """Whether the first batch has been finished."""
-    return bool(project.sql("SELECT status = 'completed' FROM import_batches ORDER BY created_at")[0][0])
-
-
 def begun(project: FaultProject) -> int:
     """How many batches there are."""
     return int(project.sql("SELECT count(*) FROM import_batches")[0][0])
@@ -382,13 +359,19 @@ def waits_for_a_lock(project: FaultProject) -> bool:
     return bool(project.sql(waiting))
 
 
-def make_slow(project: FaultProject, line: int, *, seconds: float) -> None:
-    """Nothing; the statement that inserts the record of this line takes so long."""
-    project.sql(
-        "CREATE FUNCTION public.slow() RETURNS trigger LANGUAGE plpgsql AS "
-        f"$$ BEGIN IF NEW.line = {line} THEN PERFORM pg_sleep({seconds}); END IF; RETURN NEW; END $$;"
-        "CREATE TRIGGER slow BEFORE INSERT ON public.members FOR EACH ROW EXECUTE FUNCTION public.slow()"
-    )
+@contextlib.contextmanager
+def slowly_imported(project: FaultProject, slow: str) -> Iterator[tuple[subprocess.Popen[str], Callable[[], None]]]:
+    """Within: a run that is busy in a hook or in a statement until what is yielded with it is called."""
+    if slow == "hook":
+        gate = gate_at(project, place_in(project, "middle"))
+        owner = project.start("run", NAME, FILE, **gate)
+        wait_for(Path(gate["GATE"], "reached"), owner)
+        yield owner, Path(gate["GATE"], "open").touch
+        return
+    with locked(project, LOCKS["row"]) as unlock:
+        owner = project.start("run", NAME, FILE)
+        assert eventually(lambda: waits_for_a_lock(project)), owner.poll()
+        yield owner, unlock
 
 
 def run_until_it_lives(project: FaultProject, deadly: dict[str, str]) -> list[int]:

@@ -9,6 +9,8 @@ SELECT pg_catalog.pg_backend_pid() AS backend_pid,
        pg_catalog.set_config('quote_all_identifiers', 'off', true),
        pg_catalog.set_config('standard_conforming_strings', 'on', true),
        pg_catalog.set_config('ri.transaction', 'open', true),
+       pg_catalog.set_config('application_name',
+           COALESCE(:application_name, pg_catalog.current_setting('application_name')), true),
        pg_catalog.set_config('lock_timeout', CASE WHEN pg_catalog.current_setting('lock_timeout') = '0' THEN '30s'
                              ELSE pg_catalog.current_setting('lock_timeout') END, true),
        pg_catalog.set_config('idle_in_transaction_session_timeout',
@@ -112,13 +114,21 @@ FROM {schema}.import_batches b WHERE b.id = CAST(:id AS uuid) FOR UPDATE;
 
 -- name: rescue
 -- Batches whose runner is gone are stopped ones; the claim stays, so that the next owner knows what was worked on.
+-- A runner that sleeps in the midst of COPY is no idle one to the server: its session, and with it its locks, ends here.
+WITH dead AS (
+    SELECT b.id FROM {schema}.import_batches b
+    WHERE b.status = 'processing' AND b.lease_expires_at < pg_catalog.clock_timestamp()
+    FOR UPDATE SKIP LOCKED
+), ended AS (
+    SELECT pg_catalog.pg_terminate_backend(a.pid) AS ended
+    FROM dead JOIN pg_catalog.pg_stat_activity a ON a.application_name = 'ri ' || dead.id::text
+    WHERE a.usename = CURRENT_USER AND a.datname = pg_catalog.current_database() AND a.pid <> pg_catalog.pg_backend_pid()
+)
 UPDATE {schema}.import_batches b
 SET status = 'failed', stop_reason = 'lost', completed_at = pg_catalog.clock_timestamp(), lease_token = NULL,
     lease_expires_at = NULL, error_message = pg_catalog.concat('the runner ', '(' || b.owner || ') ', 'is gone')
-WHERE b.id IN (SELECT dead.id FROM {schema}.import_batches dead
-               WHERE dead.status = 'processing' AND dead.lease_expires_at < pg_catalog.clock_timestamp()
-               FOR UPDATE SKIP LOCKED)
-RETURNING b.id::text;
+FROM dead WHERE b.id = dead.id
+RETURNING b.id::text, (SELECT pg_catalog.count(*) FROM ended) AS ended;
 
 -- name: abandon
 -- A batch that nobody will finish, and that needs no attention any more.
