@@ -13,10 +13,7 @@ SELECT pg_catalog.pg_backend_pid() AS backend_pid,
            COALESCE(:application_name, pg_catalog.current_setting('application_name')), true),
        pg_catalog.set_config('lock_timeout', CASE WHEN pg_catalog.current_setting('lock_timeout') = '0' THEN '30s'
                              ELSE pg_catalog.current_setting('lock_timeout') END, true),
-       pg_catalog.set_config('idle_in_transaction_session_timeout',
-           CASE WHEN CAST(pg_catalog.current_setting('idle_in_transaction_session_timeout') AS interval)
-                     BETWEEN '1 millisecond' AND CAST(:idle AS interval)
-                THEN pg_catalog.current_setting('idle_in_transaction_session_timeout') ELSE :idle END, true);
+       pg_catalog.set_config('idle_in_transaction_session_timeout', :idle, true);
 
 -- name: is_our_transaction
 -- Whether `begin_settings` began this transaction; its mark goes with it.
