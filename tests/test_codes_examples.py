@@ -230,7 +230,7 @@ TARGETS = [
     ),
 ]
 # Another role, a slow statement, a rare constraint, a whole lineage: tests/refusals and tests/laws have them.
-NOT_CHEAP = {"db.row_security", "db.timeout", "db.constraint", "target.superseded"}
+NOT_CHEAP = {"db.row_security", "db.timeout", "db.constraint", "poison", "target.superseded"}
 
 
 @pytest.mark.parametrize("code", PROBLEMS)

@@ -102,7 +102,7 @@ class ScriptedManager:
     def resolve_batch(self, reference: str) -> str:
         return BATCH
 
-    def get_batch_summary(self, batch_id: str) -> BatchSummary:
+    def get_batch_summary(self, batch_id: str, **_: Any) -> BatchSummary:
         return batch()
 
     def list_batches(self, *, limit: int, batch_type: str | None) -> list[BatchSummary]:

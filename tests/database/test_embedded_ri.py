@@ -79,36 +79,17 @@ def test_after_kill_9_of_the_last_ri_its_server_ends_by_itself_and_the_next_one_
     assert_in_once(project)
 
 
-def test_kill_9_of_the_postmaster_stops_a_run_with_exit_code_3_and_the_next_one_finishes_its_batch(
-    project: Path,
-) -> None:
+def test_a_run_whose_postmaster_is_killed_starts_it_again_and_goes_on(project: Path) -> None:
     assert ri(project, "run", "people", "-", stdin=people("before", 3)).returncode == 0
-    with (
-        held_at_work(project) as let_go,
-        running_ri(project, "run", "people", "a.csv", "--give-up-after", "1") as run,
-    ):
-        assert eventually(lambda: is_at_work(project))
-        kill_server(project)
-        let_go()
-        _, said = run.communicate(timeout=PATIENCE_S)
-        assert run.returncode == 3, said
-        assert "error[db.connection]" in said
-        assert "when the database is back: ri resume " in said
-        assert "Traceback" not in said
-    again = ri(project, "run", "people", "a.csv", "--wait")
-    assert again.returncode == 0, again.stderr
-    assert counted(project, "people WHERE name LIKE 'before%'") == 3
-    assert_in_once(project)
-
-
-def test_a_run_whose_postmaster_is_killed_goes_on_when_another_ri_has_started_it_again(project: Path) -> None:
     with held_at_work(project) as let_go, running_ri(project, "run", "people", "a.csv") as run:
         assert eventually(lambda: is_at_work(project))
         kill_server(project)
         let_go()
-        assert ri(project, "status").returncode == 0
         _, said = run.communicate(timeout=PATIENCE_S)
-        assert run.returncode == 0, said
+    assert run.returncode == 0, said
+    assert "the connection to the database was lost" in said
+    assert "Traceback" not in said
+    assert counted(project, "people WHERE name LIKE 'before%'") == 3
     assert_in_once(project)
 
 

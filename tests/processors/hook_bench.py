@@ -18,6 +18,7 @@ from ri_declarative.processors.base import BaseProcessor
 from ri_declarative.records import BatchSummary, Item
 
 Values = Sequence[tuple[int, str]]
+AT_ONCE = {"give_up_after_s": 0}  # a hook that ends its connection does so again
 
 BAD = 3
 VALUES = [(1, "a"), (2, "b"), (BAD, "bad"), (4, "d"), (5, "e")]
@@ -32,6 +33,7 @@ import psycopg2
 import sqlalchemy
 from sqlalchemy import select, text
 from ri_declarative import BaseProcessor, SkipItem
+
 CALLS = {calls!r}
 DSN = {dsn!r}
 KEPT = []
@@ -176,7 +178,7 @@ class HookBench:
         begun: list[str] = []
         with self.workbench.manager() as manager:
             return self._ended(
-                manager, begun, lambda: manager.run_pipeline("p", file, on_batch=begun.append, **options)
+                manager, begun, lambda: manager.run_pipeline("p", file, on_batch=begun.append, **AT_ONCE, **options)
             )
 
     def process(self, cls: type[BaseProcessor], values: Values = VALUES, **options: Any) -> Ended:
@@ -184,7 +186,7 @@ class HookBench:
         with self.workbench.manager() as manager:
             manager.registry.register("p", cls)
             batch_id = manager.create_batch("p", ({"k": k, "v": v} for k, v in values))
-            return self._ended(manager, [batch_id], lambda: manager.process_batch(batch_id, **options))
+            return self._ended(manager, [batch_id], lambda: manager.process_batch(batch_id, **AT_ONCE, **options))
 
     def _ended(self, manager: BatchManager, begun: list[str], work: Callable[[], Any]) -> Ended:
         error = None
