@@ -144,17 +144,24 @@ class HookTransaction:
         if self._connect is None:
             raise HookMisuse("there is no transaction outside of a batch")
         if self._connection is None:
-            try:
-                self._connection = self._connect()
-            except StoppedError as stopped:
-                kind = TransactionLost if isinstance(stopped, ConnectionLost) else TransactionStopped
-                raise kind(stopped.code, stopped.message, hint=stopped.hint) from stopped
+            self._connection = self._begun(self._connect)
             self._cursor = driver_cursor(self._connection)
             if self._watched is not self._connection:
                 self._watch(self._connection)
             if self._deferred is None:
                 self._deferred = self._connection.execute(text(queries("catalogue")["defer_again"])).scalar_one()
         return self._connection
+
+    def _begun(self, connect: Callable[[], Connection]) -> Connection:
+        """The transaction that `connect` begins. It may roll back what it began before the line broke."""
+        in_call, self._in_call = self._in_call, False
+        try:
+            return connect()
+        except StoppedError as stopped:
+            kind = TransactionLost if isinstance(stopped, ConnectionLost) else TransactionStopped
+            raise kind(stopped.code, stopped.message, hint=stopped.hint) from stopped
+        finally:
+            self._in_call = in_call
 
     def _set_savepoint(self, connection: Connection) -> None:
         statements = ["RELEASE SAVEPOINT ri_item"] if self._in_savepoint else []
