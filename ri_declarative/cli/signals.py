@@ -1,7 +1,7 @@
 """Ctrl-C and friends during a run: the first asks for a stop, the second stops, the third kills.
 
 Handlers only set a flag or raise: at the first one the engine finishes or rolls back its chunk
-and the batch is left consistent.
+and the batch is left consistent. A hook that does not return keeps nobody after the second.
 """
 
 from __future__ import annotations
@@ -9,10 +9,12 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import threading
 from types import FrameType
 from typing import Any
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_GRACE_S = 5.0  # after the second: the server needs two seconds at most, the rest is for the last words
 
 
 class Signalled(KeyboardInterrupt):
@@ -32,6 +34,7 @@ class StopFlag:
     def __init__(self) -> None:
         self.signum: int | None = None
         self._times = 0
+        self._deadline: threading.Timer | None = None
         self._previous: dict[int, Any] = {}
 
     @property
@@ -49,6 +52,8 @@ class StopFlag:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
         for signum, handler in self._previous.items():
             signal.signal(signum, handler)
 
@@ -56,18 +61,27 @@ class StopFlag:
         self._times += 1
         self.signum = signum
         if self._times == 1:
-            _tell()
+            _tell("stopping after this chunk; once more stops at once")
         if self._times == 2:
+            self._deadline = threading.Timer(_GRACE_S, self._leave)
+            self._deadline.daemon = True
+            self._deadline.start()
             raise Signalled(signum)
         if self._times > 2:
-            os._exit(128 + signum)  # without waiting for a thread that hangs; the database rolls back
+            self._leave()
+
+    def _leave(self) -> None:
+        """Without waiting for a thread that hangs; the database rolls back, and the lease ends by itself."""
+        assert self.exit_code is not None
+        _tell("left in the middle of a chunk, which is rolled back; ri resume --wait goes on")
+        os._exit(self.exit_code)
 
 
-def _tell() -> None:
+def _tell(line: str) -> None:
     """A line on stderr at once: the main thread may be waiting for stdin and not ask for a while.
 
     Past Python's buffers, which the signal may have interrupted; after a line break, so that a
     progress bar does not paint over it.
     """
     with contextlib.suppress(OSError):
-        os.write(2, b"\nstopping after this chunk; once more stops at once\n")
+        os.write(2, f"\n{line}\n".encode())

@@ -184,6 +184,7 @@ def test_a_hook_that_hangs_does_not_keep_it(project: FaultProject, quiet: Digest
             process.send_signal(signal.SIGTERM)
         said = soon(project, process)
     assert said.code == 143
+    assert "ri resume --wait" in said.err
     check_invariants(project, finished=False)
     assert project.ri(*RUN, "--wait").code == SOME_FAILED
     check_invariants(project, reference=quiet)

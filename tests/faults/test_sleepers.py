@@ -32,6 +32,7 @@ from faults.support.invariants import (
 from faults.support.oracle import Read, judge, read_csv
 from faults.support.project import NAME, FaultProject, Shape
 from faults.support.records import records
+from faults.support.server import ROLE
 
 pytestmark = pytest.mark.faults
 
@@ -138,6 +139,7 @@ def test_a_runner_that_is_stopped_at_any_moment_changes_nothing_when_it_wakes_up
         time.sleep(pause_s)  # the moment is meant to be any
         where = f"RI_TEST_SEED={SEED}, round {number}, {pause_s:.3f} s after the batch was begun"
         with asleep(sleeper):
+            assert eventually(lambda: nothing_runs(project)), where  # what it had sent may have been its last COMMIT
             owned = project.sql("SELECT count(*) FROM import_batches WHERE status = 'processing'")[0][0]
             said = project.ri("run", NAME, FILE, "--wait")
             assert said.code == 1, f"{where}: {said}"
@@ -357,6 +359,11 @@ def waits_for_a_lock(project: FaultProject) -> bool:
     """Whether some session does."""
     waiting = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     return bool(project.sql(waiting))
+
+
+def nothing_runs(project: FaultProject) -> bool:
+    """Whether the server has done all that runs have sent."""
+    return not project.sql("SELECT 1 FROM pg_stat_activity WHERE usename = %s AND state = 'active'", (ROLE,))
 
 
 @contextlib.contextmanager
