@@ -362,8 +362,9 @@ def waits_for_a_lock(project: FaultProject) -> bool:
 
 
 def nothing_runs(project: FaultProject) -> bool:
-    """Whether the server has done all that runs have sent."""
-    return not project.sql("SELECT 1 FROM pg_stat_activity WHERE usename = %s AND state = 'active'", (ROLE,))
+    """Whether the server has done all that runs have sent; inside COPY it waits for more."""
+    busy = "state = 'active' AND wait_event IS DISTINCT FROM 'ClientRead'"
+    return not project.sql(f"SELECT 1 FROM pg_stat_activity WHERE usename = %s AND {busy}", (ROLE,))
 
 
 @contextlib.contextmanager
