@@ -89,7 +89,7 @@ def record_judged(schema: dict[str, Any], data: dict[str, Any]) -> Problem:
 
 
 def without_key() -> Problem:
-    _, chunk = Mapper([CellRule("email", TEXT, required=True)])(Chunk([{}], {}))
+    chunk = Mapper([CellRule("email", TEXT, required=True)])(Chunk([{}], {})).chunk
     return chunk.problems[0][0]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ri_declarative.database.chunk import ChunkWriter, StagedRow, Written
+from ri_declarative.database.chunk import ChunkWriter, StagedRows, staged_rows
 from ri_declarative.database.driver import driver_cursor
 from ri_declarative.database.duplicates import Duplicates, Lineage
 from ri_declarative.database.plan import UpsertPlan
@@ -36,14 +36,14 @@ class Rows(NamedTuple):
     records: Sequence[Record]
     data: list[dict[str, Any] | None]  # by position; None: refused
     problems: Mapping[int, tuple[Problem, ...]]  # by position
-    rows: list[StagedRow]
-    positions: list[int]  # of `rows`
+    staged: StagedRows
+    positions: list[int]  # of the staged rows
 
     def first(self, count: int) -> Rows:
         """Its first records only."""
         kept = sum(position < count for position in self.positions)
         problems = {position: found for position, found in self.problems.items() if position < count}
-        return Rows(self.records[:count], self.data[:count], problems, self.rows[:kept], self.positions[:kept])
+        return Rows(self.records[:count], self.data[:count], problems, self.staged.first(kept), self.positions[:kept])
 
 
 class Prepared(NamedTuple):
@@ -158,23 +158,20 @@ class CompiledProcessor:
         return valid if "process_item" in self.hooks else hooks.validate(prepared.records, valid, attempts)
 
     def _mapped(self, records: Sequence[Record], valid: Chunk) -> Rows:
-        mapped, judged = self._mapper(valid)
-        rows, positions = [], []
-        for position, (record, values) in enumerate(zip(records, mapped, strict=True)):
-            if values is not None:
-                rows.append(StagedRow(record.index, record.line, values))
-                positions.append(position)
-        return Rows(records, judged.data, judged.problems, rows, positions)
+        columns, positions, judged = self._mapper(valid)
+        chosen = records if len(positions) == len(records) else [records[position] for position in positions]
+        staged = staged_rows([record.index for record in chosen], [record.line for record in chosen], columns)
+        return Rows(records, judged.data, judged.problems, staged, positions)
 
     def _write(self, rows: Rows, context: ImportContext, attempts: Attempts) -> list[Outcome]:
         """One outcome per record, in order."""
         if self._writer is None:
             self._writer = self._make_writer(context.batch)
         cursor = driver_cursor(context.transaction.between_calls())
-        written = self._writer.write(cursor, rows.rows, isolate=context.transaction.isolate)
+        written = self._writer.write(cursor, rows.staged, isolate=context.transaction.isolate)
         outcomes: list[Outcome | None] = [None] * len(rows.records)
-        for position, result in zip(rows.positions, written, strict=True):
-            outcomes[position] = _outcome(result, rows.data[position])
+        for position, outcome in zip(rows.positions, written, strict=True):
+            outcomes[position] = _with_value(outcome, rows.data[position]) if outcome.problems else outcome
         for position, problems in rows.problems.items():
             index = rows.records[position].index
             skipped = index in attempts.refused and attempts.refused[index].skipped
@@ -187,17 +184,11 @@ class CompiledProcessor:
         return ChunkWriter(upsert, Duplicates(upsert, lineage))
 
 
-def _outcome(written: Written, data: Mapping[str, Any] | None) -> Outcome:
-    if written.problem is None:
-        return Outcome(
-            written.n, ItemStatus.COMPLETED, written.action, target_id=written.target_id, key_hash=written.key_hash
-        )
-    status = ItemStatus.SKIPPED if written.skipped else ItemStatus.FAILED
-    problem = _with_value(written.problem, data or {})
-    return Outcome(written.n, status, None, (problem,), target_id=written.target_id, key_hash=written.key_hash)
-
-
-def _with_value(problem: Problem, data: Mapping[str, Any]) -> Problem:
-    if problem.field is None or problem.code not in _WITH_VALUE or problem.field not in data:
-        return problem
-    return problem._replace(message=f"{quoted(data[problem.field])} {problem.message}")
+def _with_value(refused: Outcome, data: Mapping[str, Any] | None) -> Outcome:
+    """The outcome, its problem with the value that it speaks of."""
+    [problem] = refused.problems
+    if problem.field is None or problem.code not in _WITH_VALUE or problem.field not in (data or {}):
+        return refused
+    assert data is not None
+    said = problem._replace(message=f"{quoted(data[problem.field])} {problem.message}")
+    return refused._replace(problems=(said,))

@@ -11,11 +11,11 @@ from sqlalchemy import Connection
 
 from ri_declarative.database.driver import driver_cursor
 from ri_declarative.database.hook_transaction import ended_by_hook
-from ri_declarative.database.items import BatchRows
+from ri_declarative.database.items import BatchRows, KeptRecords
 from ri_declarative.database.jsonb import printable, printable_json
 from ri_declarative.database.ownership import Claim, Ownership, claimed, forgotten, lost_ownership, standing
 from ri_declarative.database.statements import Statements
-from ri_declarative.records import BatchStatus, Counts, LogEntry, Outcome, Record, StopReason
+from ri_declarative.records import BatchStatus, Counts, LogEntry, Outcome, StopReason
 
 
 class Transaction:
@@ -31,14 +31,14 @@ class Transaction:
         """The open transaction."""
         return self._begin()
 
-    def book(self, records: Sequence[Record], outcomes: Sequence[Outcome], target: str | None) -> list[str]:
-        """Store the end that each record has reached; their source data as stored, empty where they are stored yet."""
+    def book(self, kept: KeptRecords, outcomes: Sequence[Outcome], target: str | None) -> None:
+        """Store the end that each record has reached."""
         rows = self._rows()
         if self._owner.items_stored:
-            rows.update(records, outcomes, target)
-            return []
+            rows.update(kept.records, outcomes, target)
+            return
         try:
-            return rows.insert(records, outcomes, target)
+            rows.insert(kept, outcomes, target)
         except UniqueViolation as error:
             if error.diag.constraint_name != "import_batch_items_pkey":
                 raise

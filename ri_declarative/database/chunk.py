@@ -1,4 +1,4 @@
-"""Writes one chunk into the target inside the open transaction; gives one `Written` per row.
+"""Writes one chunk into the target inside the open transaction; gives one `Outcome` per row.
 
     stage      COPY into a temporary all-text table, dropped with the transaction
     sort out   same key twice, keys this batch has met before, keys a later record has completed
@@ -19,37 +19,41 @@ import psycopg2
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.sql import SQL, Composable, Identifier, Literal
 
-from ri_declarative.database.copy import copy_buffer
+from ri_declarative.database.copy import Cells, copy_in, copy_text
 from ri_declarative.database.duplicates import Duplicates
 from ri_declarative.database.plan import State, UpsertPlan
 from ri_declarative.database.sqlstate import Fault, fault_of, problem_code, stopped_by
 from ri_declarative.database.upsert import STAGE, Upsert, numbers_array
 from ri_declarative.database.walk import Walk, Walked
-from ri_declarative.records import Action, Problem
+from ri_declarative.records import Action, ItemStatus, Outcome, Problem
 
 log = logging.getLogger("ri_declarative")
 
 MAX_WAVES = 8
-_ACTIONS = {State.INSERTED: Action.INSERTED, State.UPDATED: Action.UPDATED, State.SAME: Action.UNCHANGED}
+_ACTIONS = {
+    State.INSERTED.value: Action.INSERTED,
+    State.UPDATED.value: Action.UPDATED,
+    State.SAME.value: Action.UNCHANGED,
+}
 
 
-class StagedRow(NamedTuple):
-    """A mapped record: texts in the order of the plan's staging columns."""
+class StagedRows(NamedTuple):
+    """Mapped records: the canonical texts of each of the plan's staging columns."""
 
-    n: int
-    line: int | None
-    values: tuple[str | None, ...]
+    numbers: list[int]  # ascending
+    lines: list[int | None]
+    columns: list[list[str | None]]
+    text: bytes  # all of it, as COPY takes it
+
+    def first(self, count: int) -> StagedRows:
+        """Its first rows only."""
+        return staged_rows(self.numbers[:count], self.lines[:count], [column[:count] for column in self.columns])
 
 
-class Written(NamedTuple):
-    """What became of a row: an action, or the problem that refused or skipped it."""
-
-    n: int
-    action: Action | None
-    problem: Problem | None
-    skipped: bool
-    target_id: str | None
-    key_hash: str | None
+def staged_rows(numbers: list[int], lines: list[int | None], columns: list[list[str | None]]) -> StagedRows:
+    """Rows ready for the staging table; what can be done before its transaction is done here."""
+    facts: list[Cells] = [[str(n) for n in numbers], [None if line is None else str(line) for line in lines]]
+    return StagedRows(numbers, lines, columns, copy_text([*facts, *columns]))
 
 
 class ChunkWriter:
@@ -61,9 +65,9 @@ class ChunkWriter:
         self._duplicates = duplicates
         self._columns = SQL(", ").join(Identifier(name) for name in ("n", "line", *self._plan.stage))
 
-    def write(self, cursor: Cursor, rows: Sequence[StagedRow], *, isolate: bool = False) -> list[Written]:
-        """One `Written` per row, in the order of `rows`, which is ascending by `n`. `isolate`: walk at once."""
-        if not rows:
+    def write(self, cursor: Cursor, rows: StagedRows, *, isolate: bool = False) -> list[Outcome]:
+        """One outcome per row, in their order. `isolate`: walk at once."""
+        if not rows.numbers:
             return []
         try:
             return self._write_staged(cursor, rows, isolate=isolate)
@@ -71,26 +75,21 @@ class ChunkWriter:
             place = f"writing {self._plan.relation.label} as role {cursor.connection.info.user}"
             raise stopped_by(error, place=place) from error
 
-    def _write_staged(self, cursor: Cursor, rows: Sequence[StagedRow], *, isolate: bool) -> list[Written]:
-        self._stage(cursor, rows)
-        numbers = [row.n for row in rows]
-        sorted_out = self._duplicates.sort_out(cursor, {row.n: row.line for row in rows})
-        written = {
-            n: Written(n, None, removed.problem, removed.skipped, None, removed.key_hash)
-            for n, removed in sorted_out.removed.items()
-        }
-        remaining = [n for n in numbers if n not in written]
-        if remaining:
-            for result in self._write(cursor, remaining, sorted_out.groups, isolate=isolate):
-                written[result.n] = result._replace(key_hash=sorted_out.hashes.get(result.n))
-        return [written[n] for n in numbers]
-
-    def _stage(self, cursor: Cursor, rows: Sequence[StagedRow]) -> None:
+    def _write_staged(self, cursor: Cursor, rows: StagedRows, *, isolate: bool) -> list[Outcome]:
         create_stage(cursor, self._plan)
-        buffer = copy_buffer([(str(r.n), None if r.line is None else str(r.line), *r.values) for r in rows])
-        cursor.copy_expert(SQL("COPY {} ({}) FROM STDIN").format(STAGE, self._columns), buffer)
+        copy_in(cursor, SQL("COPY {} ({}) FROM STDIN").format(STAGE, self._columns), rows.text)
+        sorted_out = self._duplicates.sort_out(cursor, dict(zip(rows.numbers, rows.lines, strict=True)))
+        removed, hashes = sorted_out.removed, sorted_out.hashes
+        remaining = [n for n in rows.numbers if n not in removed] if removed else rows.numbers
+        results = self._write(cursor, remaining, sorted_out.groups, isolate=isolate) if remaining else []
+        if hashes:
+            results = [result._replace(key_hash=hashes.get(result.index)) for result in results]
+        written = {result.index: result for result in results}
+        for n, why in removed.items():
+            written[n] = _refused(n, why.problem, skipped=why.skipped)._replace(key_hash=why.key_hash)
+        return [written[n] for n in rows.numbers]
 
-    def _write(self, cursor: Cursor, numbers: list[int], groups: list[list[int]], *, isolate: bool) -> list[Written]:
+    def _write(self, cursor: Cursor, numbers: list[int], groups: list[list[int]], *, isolate: bool) -> list[Outcome]:
         waves = max(map(len, groups), default=1)
         mark_groups(cursor, groups)
         cursor.execute("SAVEPOINT ri_write")
@@ -116,18 +115,23 @@ class ChunkWriter:
         if fault not in (Fault.RECORD, Fault.OURS):
             raise error
 
-    def _write_waves(self, cursor: Cursor, waves: int, groups: list[list[int]]) -> list[Written] | None:
+    def _write_waves(self, cursor: Cursor, waves: int, groups: list[list[int]]) -> list[Outcome] | None:
         """None when some row is neither same nor written: the walk tries it again."""
-        results: list[Written] = []
+        results: list[Outcome] = []
         for wave in range(waves):
             cursor.execute(self._upsert.set_statement(wave))
             rows = cursor.fetchall()
             if any(state == State.LOST.value for _, state, _ in rows):
                 return None
-            done = [self._result(n, state, target_id) for n, state, target_id in rows]
+            done = [
+                Outcome(n, ItemStatus.COMPLETED, _ACTIONS[state], (), target_id)
+                if state in _ACTIONS
+                else self._result(n, state, target_id)
+                for n, state, target_id in rows
+            ]
             results += done
             if wave + 1 < waves:
-                self._mark_own(cursor, groups, {row.n for row in done if row.action is not None})
+                self._mark_own(cursor, groups, {row.index for row in done if row.action is not None})
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         return results
 
@@ -137,7 +141,7 @@ class ChunkWriter:
             later = list(itertools.chain.from_iterable(g for g in groups if completed.intersection(g)))
             cursor.execute(SQL("UPDATE {} SET own = true WHERE n = ANY ({})").format(STAGE, numbers_array(later)))
 
-    def _walked(self, row: Walked) -> Written:
+    def _walked(self, row: Walked) -> Outcome:
         if row.state is not None:
             return self._result(row.n, row.state, row.target_id)
         assert row.sqlstate is not None
@@ -147,7 +151,7 @@ class ChunkWriter:
         mapped = self._plan.by_name.get(columns[0]) if len(columns) == 1 else None
         field = mapped.field if mapped else None
         problem = Problem(problem_code(row.sqlstate), field, row.message or row.sqlstate, details)
-        return Written(row.n, None, problem, False, None, None)
+        return _refused(row.n, problem)
 
     def _columns_blamed(self, row: Walked) -> tuple[str, ...]:
         """The target's columns that the server means; none when it speaks of another table, like a trigger's."""
@@ -156,28 +160,24 @@ class ChunkWriter:
             return ()
         return relation.columns_of(row.constraint or "") or ((row.column,) if row.column else ())
 
-    def _result(self, n: int, state: str, target_id: str | None) -> Written:
-        if state[0] == State.REFUSED.value:
-            refusal = self._upsert.refusals[int(state[1:])]
-            problem = Problem(refusal.code, refusal.field, refusal.message, refusal.details)
-            return Written(n, None, problem, False, None, None)
+    def _result(self, n: int, state: str, target_id: str | None) -> Outcome:
+        if state in _ACTIONS:
+            return Outcome(n, ItemStatus.COMPLETED, _ACTIONS[state], (), target_id)
+        label = self._plan.relation.label
         if state == State.EXISTS.value:
-            return self._exists(n, target_id)
-        if state == State.LOST.value:
             problem = Problem(
-                "target.not_stored",
-                None,
-                f"{self._plan.relation.label} kept no row and raised no error: a trigger or a policy dropped it",
+                "target.exists", None, f"{label} had a row with this {', '.join(self._plan.key)} before this batch"
             )
-            return Written(n, None, problem, False, None, None)
-        return Written(n, _ACTIONS[State(state)], None, False, target_id, None)
+            return _refused(n, problem, skipped=self._plan.on_conflict == "ignore", target_id=target_id)
+        if state == State.LOST.value:
+            why = f"{label} kept no row and raised no error: a trigger or a policy dropped it"
+            return _refused(n, Problem("target.not_stored", None, why))
+        refusal = self._upsert.refusals[int(state[1:])]
+        return _refused(n, Problem(refusal.code, refusal.field, refusal.message, refusal.details))
 
-    def _exists(self, n: int, target_id: str | None) -> Written:
-        keys = ", ".join(self._plan.key)
-        problem = Problem(
-            "target.exists", None, f"{self._plan.relation.label} had a row with this {keys} before this batch"
-        )
-        return Written(n, None, problem, self._plan.on_conflict == "ignore", target_id, None)
+
+def _refused(n: int, problem: Problem, *, skipped: bool = False, target_id: str | None = None) -> Outcome:
+    return Outcome(n, ItemStatus.SKIPPED if skipped else ItemStatus.FAILED, None, (problem,), target_id)
 
 
 def create_stage(cursor: Cursor, plan: UpsertPlan) -> None:

@@ -1,31 +1,56 @@
-"""Rows of texts as a buffer in COPY's text format. PostgreSQL manual, COPY, "Text Format"."""
+"""Columns of texts as COPY's text format takes them. PostgreSQL manual, COPY, "Text Format"."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from io import BytesIO
 
+from psycopg2.extensions import cursor as Cursor
+from psycopg2.sql import Composable
+
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+Cells = Sequence[str | None]  # of one column; None is NULL
 
 
-def copy_buffer(rows: Sequence[Sequence[str | None]]) -> BytesIO:
-    r"""UTF-8 bytes of all rows; None is NULL.
+def copy_in(cursor: Cursor, statement: str | Composable, text: bytes) -> None:
+    """Run a `COPY … FROM STDIN` with this input.
 
-    Escaping each value halves the speed of the whole chunk, so that it is done only when a look at
-    the chunk's joined text finds a character that needs it.
+    In one piece: psycopg2 takes the interpreter's lock for each piece that it reads, and the thread that
+    prepares the next chunk lets go of it only every few milliseconds.
+    """
+    cursor.copy_expert(statement, BytesIO(text), size=max(1, len(text)))
 
-    >>> copy_buffer([("1", "a"), ("2", None), ("3", "\\N")]).read()
+
+def copy_text(columns: Sequence[Cells]) -> bytes:
+    r"""UTF-8 bytes of all rows; the columns are of one length.
+
+    To escape each value takes as long as all the rest, so that it is done only when the joined text
+    shows that a value needs it.
+
+    >>> copy_text([["1", "2", "3"], ["a", None, "\\N"]])
     b'1\ta\n2\t\\N\n3\t\\\\N\n'
     """
-    if _needs_escape(cell for row in rows for cell in row if cell is not None):
-        lines = ["\t".join(["\\N" if c is None else c.translate(_ESCAPES) for c in row]) for row in rows]
-    else:
-        lines = ["\t".join(["\\N" if c is None else c for c in row]) for row in rows]
-    if lines:
-        lines.append("")
-    return BytesIO("\n".join(lines).encode())
+    count = len(columns[0])
+    if not count:
+        return b""
+    nulls = sum(column.count(None) for column in columns)
+    text = _joined(columns)
+    as_it_should = (
+        text.count("\t") == count * (len(columns) - 1)
+        and text.count("\n") == count
+        and text.count("\\") == nulls
+        and "\r" not in text
+    )
+    return (text if as_it_should else _joined([_escaped(column) for column in columns])).encode()
 
 
-def _needs_escape(cells: Iterable[str]) -> bool:
-    text = "".join(cells)
-    return "\\" in text or "\t" in text or "\n" in text or "\r" in text
+def _joined(columns: Sequence[Cells]) -> str:
+    texts = [["\\N" if c is None else c for c in column] if None in column else column for column in columns]
+    return "\n".join([*map("\t".join, zip(*texts, strict=True)), ""])
+
+
+def _escaped(column: Cells) -> Cells:
+    text = "".join(filter(None, column))
+    if "\\" in text or "\t" in text or "\n" in text or "\r" in text:
+        return [None if cell is None else cell.translate(_ESCAPES) for cell in column]
+    return column

@@ -8,17 +8,42 @@ from typing import Any, NamedTuple
 
 from psycopg2.extensions import cursor as Cursor
 
-from ri_declarative.database.copy import copy_buffer
-from ri_declarative.database.jsonb import KEPT_AS_TEXT, printable, printable_json, storable, to_jsonb
+from ri_declarative.database.copy import Cells, copy_in, copy_text
+from ri_declarative.database.jsonb import KEPT_AS_TEXT, all_to_jsonb, printable, printable_json, storable
 from ri_declarative.errors import UsageError
-from ri_declarative.records import LogEntry, Outcome, Problem, Record, describe, item_id
+from ri_declarative.records import ITEM_PREFIX, LogEntry, Outcome, Problem, Record, describe, item_id
 
 _ENDS = "status, action, processed_data, metadata, target_table, target_id, problems, error_message, key_hash"
 _NEW = f"batch_id, item_index, id, source_line, source_data, parent_item_id, {_ENDS}"
-_SOURCE_DATA = _NEW.split(", ").index("source_data")
 _PENDING = "batch_id, item_index, id, status, source_data, metadata, processed_at"
 _LOGS = "batch_id, item_id, log_level, message, details"
 _STORED_AT_ONCE = 1000
+
+
+class KeptRecords(NamedTuple):
+    """The records of a chunk as their items keep them. Made without the database, before it is asked to store them."""
+
+    records: Sequence[Record]
+    source_data: list[str]  # JSON texts that JSONB accepts
+    as_text: frozenset[int]  # the places of those that are a string with the record's JSON text
+
+    def noted(self) -> list[dict[str, Any] | None] | None:
+        """What the items say about their records; None: nothing of any."""
+        if not self.as_text and not any(record.metadata for record in self.records):
+            return None
+        return [
+            {**(record.metadata or {}), **(KEPT_AS_TEXT if place in self.as_text else {})}
+            for place, record in enumerate(self.records)
+        ]
+
+    def first(self, count: int) -> KeptRecords:
+        """Its first records only."""
+        return KeptRecords(self.records[:count], self.source_data[:count], self.as_text)
+
+
+def keep(records: Sequence[Record]) -> KeptRecords:
+    """What their items will keep of the records."""
+    return KeptRecords(records, *all_to_jsonb([record.source_data for record in records]))
 
 
 class BatchRows(NamedTuple):
@@ -28,20 +53,28 @@ class BatchRows(NamedTuple):
     schema: str  # quoted
     batch_id: str
 
-    def insert(self, records: Sequence[Record], outcomes: Sequence[Outcome], target: str | None) -> list[str]:
-        """One item per record with the end that it reached; their source data as it is stored."""
-        rows = [self._new(record, outcome, target) for record, outcome in zip(records, outcomes, strict=True)]
-        self.cursor.copy_expert(f"COPY {self.schema}.import_batch_items ({_NEW}) FROM STDIN", copy_buffer(rows))
-        return [str(row[_SOURCE_DATA]) for row in rows]
+    def insert(self, kept: KeptRecords, outcomes: Sequence[Outcome], target: str | None) -> None:
+        """One item per record with the end that it reached."""
+        records, prefix = kept.records, self.batch_id[:ITEM_PREFIX]
+        columns: list[Cells] = [
+            [self.batch_id] * len(records),
+            [str(record.index) for record in records],
+            [f"{prefix}{record.index:08x}" for record in records],
+            [None if record.line is None else str(record.line) for record in records],
+            kept.source_data,
+            [record.parent_item_id for record in records],
+            *_ends(outcomes, target, noted=kept.noted()),
+        ]
+        copy_in(self.cursor, f"COPY {self.schema}.import_batch_items ({_NEW}) FROM STDIN", copy_text(columns))
 
     def update(self, records: Sequence[Record], outcomes: Sequence[Outcome], target: str | None) -> None:
         """The ends of items that are stored as pending."""
-        rows = [(str(r.index), *_end(outcome, target)) for r, outcome in zip(records, outcomes, strict=True)]
+        columns = [[str(record.index) for record in records], *_ends(outcomes, target)]
         table, cursor = f"{self.schema}.import_batch_items", self.cursor
         cursor.execute(
             f"CREATE TEMPORARY TABLE ri_ends ON COMMIT DROP AS SELECT item_index, {_ENDS} FROM {table} WITH NO DATA"
         )
-        cursor.copy_expert(f"COPY pg_temp.ri_ends (item_index, {_ENDS}) FROM STDIN", copy_buffer(rows))
+        copy_in(cursor, f"COPY pg_temp.ri_ends (item_index, {_ENDS}) FROM STDIN", copy_text(columns))
         assignments = ", ".join(f"{name} = e.{name}" for name in _ENDS.split(", ") if name != "metadata")
         cursor.execute(
             f"UPDATE {table} AS i SET {assignments}, processed_at = pg_catalog.now(), "
@@ -49,8 +82,8 @@ class BatchRows(NamedTuple):
             "FROM pg_temp.ri_ends AS e WHERE i.batch_id = %s AND i.item_index = e.item_index AND i.status = 'pending'",
             (self.batch_id,),
         )
-        if cursor.rowcount != len(rows):
-            raise AssertionError(f"{len(rows)} items of batch {self.batch_id} were to end, not {cursor.rowcount}")
+        if cursor.rowcount != len(records):
+            raise AssertionError(f"{len(records)} items of batch {self.batch_id} were to end, not {cursor.rowcount}")
 
     def log(self, entries: Sequence[LogEntry]) -> None:
         """Lines of the batch's log, in their order."""
@@ -64,30 +97,17 @@ class BatchRows(NamedTuple):
             )
             for entry in entries
         ]
-        self.cursor.copy_expert(f"COPY {self.schema}.import_logs ({_LOGS}) FROM STDIN", copy_buffer(rows))
+        text = copy_text([*zip(*rows, strict=True)])
+        copy_in(self.cursor, f"COPY {self.schema}.import_logs ({_LOGS}) FROM STDIN", text)
 
     def insert_pending(self, items: Iterable[Mapping[str, Any]]) -> int:
         """Store mappings as pending items; how many. Raises UsageError naming the one that cannot be stored."""
         count, rows = 0, _pending_rows(self.batch_id, items)
         while some := list(islice(rows, _STORED_AT_ONCE)):
             statement = f"COPY {self.schema}.import_batch_items ({_PENDING}) FROM STDIN"
-            self.cursor.copy_expert(statement, copy_buffer(some))
+            copy_in(self.cursor, statement, copy_text([*zip(*some, strict=True)]))
             count += len(some)
         return count
-
-    def _new(self, record: Record, outcome: Outcome, target: str | None) -> tuple[str | None, ...]:
-        """In the order of _NEW."""
-        source_data, kept_as_text = to_jsonb(record.source_data)
-        noted = {**(record.metadata or {}), **(outcome.metadata or {}), **(KEPT_AS_TEXT if kept_as_text else {})}
-        return (
-            self.batch_id,
-            str(record.index),
-            item_id(self.batch_id, record.index),
-            None if record.line is None else str(record.line),
-            source_data,
-            record.parent_item_id,
-            *_end(outcome._replace(metadata=noted), target),
-        )
 
 
 def _pending_rows(batch_id: str, items: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str | None, ...]]:
@@ -102,20 +122,25 @@ def _pending_rows(batch_id: str, items: Iterable[Mapping[str, Any]]) -> Iterator
         yield batch_id, str(index), item_id(batch_id, index), "pending", source_data, metadata, None
 
 
-def _end(outcome: Outcome, target: str | None) -> tuple[str | None, ...]:
-    """In the order of _ENDS."""
-    completed = not outcome.problems
-    return (
-        outcome.status.value,
-        None if outcome.action is None else outcome.action.value,
-        None if outcome.data is None else printable_json(outcome.data),
-        printable_json(outcome.metadata) if outcome.metadata else None,
-        _printable(outcome.target_table or target) if completed else None,
-        _printable(outcome.target_id),
-        _problems(outcome.problems) if outcome.problems else None,
-        printable(describe(outcome.problems)) if outcome.problems else None,
-        outcome.key_hash,
-    )
+def _ends(
+    outcomes: Sequence[Outcome], target: str | None, *, noted: Sequence[Mapping[str, Any] | None] | None = None
+) -> list[Cells]:
+    """In the order of _ENDS. `noted`: what is to be kept with the items beside what the outcomes say."""
+    _, status, action, problems, target_id, key_hash, data, tables, metadata, _ = zip(*outcomes, strict=True)
+    if noted is not None:
+        metadata = tuple({**(first or {}), **(then or {})} for first, then in zip(noted, metadata, strict=True))
+    label = _printable(target)
+    return [
+        status,
+        action,
+        [None if value is None else printable_json(value) for value in data],
+        [printable_json(value) if value else None for value in metadata],
+        [None if why else (_printable(own) or label) for own, why in zip(tables, problems, strict=True)],
+        [_printable(text) for text in target_id],
+        [_problems(why) if why else None for why in problems],
+        [printable(describe(why)) if why else None for why in problems],
+        key_hash,
+    ]
 
 
 def _printable(text: str | None) -> str | None:

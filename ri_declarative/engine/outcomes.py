@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from ri_declarative.records import Counts, ItemStatus, Outcome, Record
@@ -14,15 +15,12 @@ def check_outcomes(chunk: Sequence[Record], outcomes: Sequence[Outcome]) -> None
     if expected != [outcome.index for outcome in outcomes] or (len(outcomes) < len(chunk) and not ends_early):
         raise AssertionError("the processor did not give one outcome per record, in order")
     for outcome in outcomes:
-        if outcome.status is not ItemStatus.COMPLETED and not outcome.problems:
+        if not outcome.problems and outcome.status is not ItemStatus.COMPLETED:
             raise AssertionError(f"record {outcome.index} is {outcome.status} without a problem")
 
 
 def count(outcomes: Sequence[Outcome]) -> Counts:
     """How many of `outcomes` reached which end."""
-    found = dict.fromkeys(Counts._fields, 0)
-    for outcome in outcomes:
-        found[outcome.status.value] += 1
-        if outcome.action is not None:
-            found[outcome.action.value] += 1
-    return Counts(**found)
+    found: Counter[str | None] = Counter(outcome.status for outcome in outcomes)
+    found.update(outcome.action for outcome in outcomes)
+    return Counts(**{name: found[name] for name in Counts._fields})

@@ -6,7 +6,7 @@ import hashlib
 import itertools
 from collections.abc import Callable, Iterable
 
-from ri_declarative.database.jsonb import to_jsonb
+from ri_declarative.database.items import keep
 from ri_declarative.errors import SourceError, SourceFault, StoppedError
 from ri_declarative.records import Record
 
@@ -19,9 +19,7 @@ class ReadDigest:
     def __init__(self, source_data: Iterable[str] = (), *, before: ReadDigest | None = None) -> None:
         """Of the records behind those that `before` covers, as JSON texts."""
         self._hash: hashlib._Hash = hashlib.sha256() if before is None else before._hash.copy()
-        for text in source_data:
-            self._hash.update(text.encode())
-            self._hash.update(b"\n")  # which no JSON text of ours holds
+        self._hash.update("\n".join([*source_data, ""]).encode())  # no JSON text of ours holds a line feed
 
     def after(self, source_data: Iterable[str]) -> ReadDigest:
         """With the next records."""
@@ -71,7 +69,7 @@ class Position:
             chunk = self.take(min(_AT_ONCE, next_index - passed))
             if not chunk:
                 raise _differs(name, f"it ends after {passed:,} records, {next_index:,} were read before")
-            self.digest = self.digest.after(to_jsonb(record.source_data)[0] for record in chunk)
+            self.digest = self.digest.after(keep(chunk).source_data)
             passed += len(chunk)
             if should_stop():
                 raise StoppedError("interrupted", f"{name}: stopped before the first new record")

@@ -47,8 +47,7 @@ def canonical(column: ColumnType) -> Canonical:
 def plain_text(value: Any) -> str:
     """Text as it is; of numbers and booleans the JSON text, of lists and dicts the JSON document."""
     if isinstance(value, str):
-        # isascii() reads a flag; only texts beyond ASCII can hold a surrogate.
-        if "\0" in value or not (value.isascii() or _is_encodable(value)):
+        if not is_storable_text(value):
             raise _unstorable(value)
         return str(value)
     if isinstance(value, bool):
@@ -196,8 +195,10 @@ def _check_rectangular(values: Sequence[Any], column: ColumnType) -> None:
         level = [value for inner in lists for value in inner]
 
 
-def _is_encodable(text: str) -> bool:
-    return _SURROGATE.search(text) is None
+def is_storable_text(text: str) -> bool:
+    """Whether it holds neither NUL nor half of a surrogate pair."""
+    # isascii() reads a flag; only texts beyond ASCII can hold a surrogate.
+    return "\0" not in text and (text.isascii() or _SURROGATE.search(text) is None)
 
 
 def _unstorable(text: str) -> RefusedError:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from types import NoneType
 from typing import Any, NamedTuple
 
 from ri_declarative.records import Problem
-from ri_declarative.stages.canonical import canonical
+from ri_declarative.stages.canonical import canonical, is_storable_text
 from ri_declarative.stages.column_types import ColumnType
+from ri_declarative.stages.columns import REFUSED, Known
 from ri_declarative.stages.parse import Chunk
 from ri_declarative.stages.refusal import RefusedError, visible
 
@@ -25,59 +27,107 @@ class CellRule(NamedTuple):
     mark_absent: bool = False  # a cell follows that is "t" when the field is absent, None when it is not
 
 
+class TextColumn:
+    """Values → the canonical texts of one column."""
+
+    def __init__(self, column: ColumnType, make: Callable[[Any], str]) -> None:
+        self._make = make
+        self._takes_texts = column.category in ("text", "other")
+        self._length = column.length
+        self._known: dict[type, Known] = {}  # by type: True is equal to 1, their texts are not
+
+    def __call__(self, values: list[Any]) -> tuple[list[Any], bool]:
+        """The texts, None for no value, REFUSED where there is no text; whether some are REFUSED."""
+        kinds = set(map(type, values)) - {NoneType}
+        if not kinds:
+            return values, False
+        kind = kinds.pop()
+        if kinds or kind not in (str, int, bool):
+            return self._each(values)
+        if kind is str and self._takes_texts:
+            return (values, False) if self._are_texts(values) else self._each(values)
+        known = self._known.get(kind)
+        if known is None:
+            known = self._known[kind] = Known(self._make, {None: None})
+        return known.all(values)
+
+    def _are_texts(self, values: list[str | None]) -> bool:
+        """Whether all of these texts are what the column takes as it is."""
+        fits = self._length is None or max(map(len, filter(None, values)), default=0) <= self._length
+        return fits and is_storable_text("".join(filter(None, values)))
+
+    def _each(self, values: list[Any]) -> tuple[list[Any], bool]:
+        make = self._make
+        try:
+            return [None if value is None else make(value) for value in values], False
+        except RefusedError:
+            return [self._made(value) for value in values], True
+
+    def _made(self, value: Any) -> Any:
+        try:
+            return None if value is None else self._make(value)
+        except RefusedError:
+            return REFUSED
+
+
+class Mapped(NamedTuple):
+    """What the mapper makes of a chunk."""
+
+    columns: list[list[str | None]]  # the target's cells, of the records that have a row
+    positions: list[int]  # of these records in the chunk
+    chunk: Chunk  # with what the mapper has refused
+
+    @property
+    def rows(self) -> list[Row | None]:
+        """Per position the row, None where there is none."""
+        rows: list[Row | None] = [None] * len(self.chunk.data)
+        for position, row in zip(self.positions, zip(*self.columns, strict=True), strict=True):
+            rows[position] = row
+        return rows
+
+
 class Mapper:
     """Makes rows for one pipeline's target."""
 
     def __init__(self, cells: Sequence[CellRule]) -> None:
         """Raises ValueError when an array type names no element type."""
         self._cells = tuple((cell, canonical(cell.type)) for cell in cells)
-        self._plan = tuple((cell.field, make) for cell, make in self._cells)
-        self._required = tuple(place for place, cell in enumerate(cells) if cell.required)
-        self._marked = any(cell.mark_absent for cell in cells)
+        self._columns = tuple((cell, TextColumn(cell.type, make)) for cell, make in self._cells)
 
-    def __call__(self, chunk: Chunk) -> tuple[list[Row | None], Chunk]:
-        """Per position the row or None, and the chunk with the new refusals."""
-        rows: list[Row | None] = []
-        problems: dict[int, tuple[Problem, ...]] = {}
-        for position, record in enumerate(chunk.data):
-            made = None if record is None else self._row(record)
-            if isinstance(made, list):
-                problems[position] = tuple(made)
-                made = None
-            rows.append(made)
-        return rows, chunk.refuse(problems)
-
-    def _row(self, record: dict[str, Any]) -> Row | list[Problem]:
-        get = record.get
-        row: list[str | None] = []
-        append = row.append
-        try:
-            for field, make in self._plan:
-                value = get(field)
-                append(None if value is None else make(value))
-        except RefusedError:
-            return self._problems(record)
-        for place in self._required:
-            if row[place] is None:
-                return self._problems(record)
-        return self._with_marks(record, row) if self._marked else tuple(row)
-
-    def _with_marks(self, record: dict[str, Any], row: list[str | None]) -> Row:
-        marked: list[str | None] = []
-        for (cell, _), text in zip(self._cells, row, strict=True):
-            marked.append(text)
+    def __call__(self, chunk: Chunk) -> Mapped:
+        """Column by column; what is refused is told record by record."""
+        positions = [position for position, record in enumerate(chunk.data) if record is not None]
+        records = [record for record in chunk.data if record is not None]
+        columns: list[list[str | None]] = []
+        refused: set[int] = set()
+        for cell, column in self._columns:
+            field = cell.field
+            texts, has_refused = column([record.get(field) for record in records])
+            columns.append(texts)
+            if has_refused:
+                refused.update(place for place, text in enumerate(texts) if text is REFUSED)
+            if cell.required and None in texts:
+                refused.update(place for place, text in enumerate(texts) if text is None)
             if cell.mark_absent:
-                marked.append(None if cell.field in record else "t")
-        return tuple(marked)
+                columns.append([None if field in record else "t" for record in records])
+        if not refused:
+            return Mapped(columns, positions, chunk)
+        kept = [place for place in range(len(records)) if place not in refused]
+        problems = {positions[place]: self._problems(records[place]) for place in sorted(refused)}
+        return Mapped(
+            [[texts[place] for place in kept] for texts in columns],
+            [positions[place] for place in kept],
+            chunk.refuse(problems),
+        )
 
-    def _problems(self, record: dict[str, Any]) -> list[Problem]:
+    def _problems(self, record: dict[str, Any]) -> tuple[Problem, ...]:
         """All problems of the record's cells, each told once."""
         problems: list[Problem] = []
         for cell, make in self._cells:
             found = _problem(cell, make, record.get(cell.field))
             if found is not None and found not in problems:
                 problems.append(found)
-        return problems
+        return tuple(problems)
 
 
 def _problem(cell: CellRule, make: Callable[[Any], str], value: Any) -> Problem | None:

@@ -8,11 +8,12 @@ a path into nested values: `address.city`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from ri_declarative.records import Problem, Record
 from ri_declarative.stages.cleaners import Cleaning, cleaning
+from ri_declarative.stages.columns import REFUSED, Known
 from ri_declarative.stages.headers import (
     FieldRule,
     Header,
@@ -50,6 +51,7 @@ class _Cell(NamedTuple):
     name: str
     clean: Cleaning | None
     read: Reader | None  # None: the value is taken as it is
+    known: Known | None = None  # what `read` makes of cells that were read before
 
 
 class _NestedCell(NamedTuple):
@@ -89,6 +91,8 @@ class Parser:
         self._readers = {rule.name: _reader(rule, textual=textual) for rule in rules}
         self._plans: dict[tuple[str, ...], _Plan] = {}
         self._nested = not textual
+        self._by_columns = textual
+        self._changeable = {rule.name for rule in rules if rule.kind == "json"}  # lists and dicts must not be shared
         self._read_cells = self._read_texts if textual else self._read_values
 
     def check_header(self, header: Sequence[str], required: Collection[str]) -> list[str]:
@@ -97,21 +101,79 @@ class Parser:
 
     def __call__(self, records: Sequence[Record]) -> Chunk:
         """The parsed data of every record, or all problems of its cells."""
-        data: list[dict[str, Any] | None] = []
+        data: list[dict[str, Any] | None] = [None] * len(records)
         problems: dict[int, tuple[Problem, ...]] = {}
+        left: Iterable[int] = range(len(records))
+        if self._by_columns:
+            left = self._read_alike(records, data)
         plans = self._plans
-        for position, record in enumerate(records):
+        for position in left:
+            record = records[position]
             source = record.source_data
             if record.problems or isinstance(source, str):
                 parsed: dict[str, Any] | tuple[Problem, ...] = unreadable(record)
             else:
                 parsed = self._read(source, plans.get(tuple(source)) or self._plan(source))
             if isinstance(parsed, dict):
-                data.append(parsed)
+                data[position] = parsed
             else:
-                data.append(None)
                 problems[position] = parsed
         return Chunk(data, problems)
+
+    def _read_alike(self, records: Sequence[Record], data: list[dict[str, Any] | None]) -> Sequence[int]:
+        """Read the records that have the first one's keys, column by column, into `data`; the others' positions.
+
+        That is three times as fast as record by record. The same functions read the cells, so that the result
+        is the same; what is refused is left to be told record by record.
+        """
+        first = next((r.source_data for r in records if not r.problems and type(r.source_data) is dict), None)
+        if first is None:
+            return range(len(records))
+        keys, plan = tuple(first), self._plans.get(tuple(first)) or self._plan(first)
+        alike = [
+            position
+            for position, (_, _, source, problems, *_) in enumerate(records)
+            if not problems and type(source) is dict and tuple(source) == keys
+        ]
+        if plan.problems:
+            return range(len(records))
+        rows = [records[position].source_data.values() for position in alike]  # type: ignore[union-attr]
+        columns = dict(zip(keys, zip(*rows, strict=True), strict=True))
+        try:
+            read = [self._read_column(cell, columns[cell.header]) for cell in plan.cells]
+        except (TypeError, AttributeError):  # a value that is no text, in a corrected record
+            return range(len(records))
+        names = [cell.name for cell in plan.cells]
+        made = [dict(zip(names, row, strict=True)) for row in zip(*(values for values, _, _ in read), strict=True)]
+        refused: set[int] = set()
+        for name, (values, has_absent, has_refused) in zip(names, read, strict=True):
+            if has_absent:
+                for parsed in made:
+                    if parsed[name] is _NOTHING:
+                        del parsed[name]
+            if has_refused:
+                refused.update(place for place, value in enumerate(values) if value is REFUSED)
+        for position, parsed in zip(alike, made, strict=True):
+            data[position] = parsed
+        if not refused and len(alike) == len(records):
+            return ()
+        for place in refused:
+            data[alike[place]] = None
+        read_well = {position for place, position in enumerate(alike) if place not in refused}
+        return [position for position in range(len(records)) if position not in read_well]
+
+    def _read_column(self, cell: _Cell, texts: Sequence[str]) -> tuple[Sequence[Any], bool, bool]:
+        """The values, absent ones as _NOTHING, refused ones as REFUSED; whether there are some of either."""
+        if cell.clean is not None:
+            texts = list(map(cell.clean, texts))
+        has_absent = not self._nulls.isdisjoint(texts)
+        if cell.known is not None:
+            values, has_refused = cell.known.all(texts)
+            return values, has_absent, has_refused
+        if not has_absent:
+            return texts, False, False
+        nulls = self._nulls
+        return [_NOTHING if text in nulls else text for text in texts], True, False
 
     def _read(self, source: Mapping[str, Any], plan: _Plan) -> dict[str, Any] | tuple[Problem, ...]:
         if not plan.problems:
@@ -149,7 +211,7 @@ class Parser:
     def _read_texts(self, source: Mapping[str, Any], cells: tuple[_Cell, ...]) -> dict[str, Any]:
         nulls = self._nulls
         parsed = {}
-        for header, name, clean, read in cells:
+        for header, name, clean, read, _ in cells:
             cell = source[header]
             if clean is not None:
                 cell = clean(cell)
@@ -160,7 +222,7 @@ class Parser:
 
     def _read_values(self, source: Mapping[str, Any], cells: tuple[_Cell, ...]) -> dict[str, Any]:
         parsed = {}
-        for header, name, clean, read in cells:
+        for header, name, clean, read, _ in cells:
             value = source[header]
             if (clean is not None or read is not None) and isinstance(value, str):
                 if clean is not None:
@@ -199,7 +261,11 @@ class Parser:
         return plan
 
     def _cell(self, header: str, name: str) -> _Cell:
-        return _Cell(header, name, self._cleanings.get(name), self._readers.get(name))
+        read = self._readers.get(name)
+        known = None
+        if read is not None:
+            known = Known(read, dict.fromkeys(self._nulls, _NOTHING), remembers=name not in self._changeable)
+        return _Cell(header, name, self._cleanings.get(name), read, known)
 
     def _match(self, header: Sequence[str]) -> Header:
         return match_header(

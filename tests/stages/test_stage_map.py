@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ri_declarative.records import Problem
 from ri_declarative.stages.canonical import canonical
-from ri_declarative.stages.map import CellRule, ColumnType, Mapper
+from ri_declarative.stages.map import CellRule, ColumnType, Mapped, Mapper, Row
 from ri_declarative.stages.parse import Chunk
 from ri_declarative.stages.refusal import RefusedError
 
@@ -40,6 +40,10 @@ def numeric(precision: int, scale: int) -> ColumnType:
 
 def array(element: ColumnType) -> ColumnType:
     return ColumnType("array", element=element, name=f"{element.name}[]")
+
+
+def mapped(result: Mapped) -> tuple[list[Row | None], Chunk]:
+    return result.rows, result.chunk
 
 
 def code(column: ColumnType, value: Any) -> str:
@@ -278,19 +282,19 @@ def test_a_row_has_its_cells_in_order_and_no_value_is_none() -> None:
         CellRule("b", VARCHAR3),
     ]
     chunk = Chunk([{"a": 1, "b": "x", "c": None}], {})
-    rows, after = Mapper(rules)(chunk)
+    rows, after = mapped(Mapper(rules)(chunk))
     assert rows == [("x", "1", None, None, "x")]
     assert after is chunk
 
 
 def test_an_absent_field_is_marked_and_an_explicit_null_is_not() -> None:
     rules = [CellRule("a", TEXT, mark_absent=True), CellRule("b", TEXT), CellRule("c", TEXT, mark_absent=True)]
-    rows, _ = Mapper(rules)(Chunk([{"a": None, "b": "x"}, {"c": "y"}], {}))
+    rows, _ = mapped(Mapper(rules)(Chunk([{"a": None, "b": "x"}, {"c": "y"}], {})))
     assert rows == [(None, None, "x", None, "t"), (None, "t", None, "y", None)]
 
 
 def test_a_key_without_a_value_is_a_problem() -> None:
-    rows, after = Mapper([CellRule("id", TEXT, required=True)])(Chunk([{"id": None}, {}, {"id": ""}], {}))
+    rows, after = mapped(Mapper([CellRule("id", TEXT, required=True)])(Chunk([{"id": None}, {}, {"id": ""}], {})))
     assert rows == [None, None, ("",)]
     assert [(p.code, p.field) for position in (0, 1) for p in after.problems[position]] == [
         ("target.key_missing", "id")
@@ -306,7 +310,7 @@ def test_all_problems_of_a_row_are_told_once_each_and_neighbours_are_untouched()
     ]
     earlier = (Problem("schema.required", "id", "is required"),)
     before = Chunk([{"id": "1", "n": 1}, {"n": "x", "t": "abcd"}, None, {"id": "2"}], {2: earlier})
-    rows, after = Mapper(rules)(before)
+    rows, after = mapped(Mapper(rules)(before))
     assert rows == [("1", "1", "1", None), None, None, ("2", None, None, None)]
     assert [p.code for p in after.problems[1]] == ["target.key_missing", "field.integer", "field.length"]
     assert after.problems[2] == earlier
@@ -315,7 +319,7 @@ def test_all_problems_of_a_row_are_told_once_each_and_neighbours_are_untouched()
 
 
 def test_messages_name_the_type_and_quote_the_value() -> None:
-    _, after = Mapper([CellRule("price", numeric(6, 2))])(Chunk([{"price": Decimal("1.234")}], {}))
+    _, after = mapped(Mapper([CellRule("price", numeric(6, 2))])(Chunk([{"price": Decimal("1.234")}], {})))
     assert after.problems[0][0].message == "numeric(6,2) takes at most 2 digits after the decimal point, got 1.234"
 
 
@@ -323,7 +327,7 @@ def test_messages_name_the_type_and_quote_the_value() -> None:
 def test_any_value_becomes_text_or_a_problem(value: Any) -> None:
     columns = [TEXT, VARCHAR3, INTEGER, NUMERIC, DOUBLE, BOOLEAN, DATE, TIMESTAMPTZ, JSONB, MOOD, array(INTEGER)]
     for column in columns:
-        rows, after = Mapper([CellRule("x", column)])(Chunk([{"x": value}], {}))
+        rows, after = mapped(Mapper([CellRule("x", column)])(Chunk([{"x": value}], {})))
         assert (rows[0] is None) == (0 in after.problems)
         if rows[0] is not None and rows[0][0] is not None:
             rows[0][0].encode()
