@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ri_declarative.database.chunk import ChunkWriter, StagedRows, staged_rows
+from ri_declarative.database.chunk import ChunkWriter, StagedRows
+from ri_declarative.database.direct import Direct, is_direct
 from ri_declarative.database.driver import driver_cursor
 from ri_declarative.database.duplicates import Duplicates, Lineage
 from ri_declarative.database.plan import UpsertPlan
@@ -160,7 +161,7 @@ class CompiledProcessor:
     def _mapped(self, records: Sequence[Record], valid: Chunk) -> Rows:
         columns, positions, judged = self._mapper(valid)
         chosen = records if len(positions) == len(records) else [records[position] for position in positions]
-        staged = staged_rows([record.index for record in chosen], [record.line for record in chosen], columns)
+        staged = StagedRows([record.index for record in chosen], [record.line for record in chosen], columns)
         return Rows(records, judged.data, judged.problems, staged, positions)
 
     def _write(self, rows: Rows, context: ImportContext, attempts: Attempts) -> list[Outcome]:
@@ -179,9 +180,11 @@ class CompiledProcessor:
         return [outcome for outcome in outcomes if outcome is not None]
 
     def _make_writer(self, batch: Batch) -> ChunkWriter:
-        upsert = Upsert(self.plan, RunFacts(batch.id, batch.started_at, batch.source_name))
+        facts = RunFacts(batch.id, batch.started_at, batch.source_name)
+        upsert = Upsert(self.plan, facts)
         lineage = Lineage(batch.books, batch.lineage, reprocessing=batch.parent_batch_id is not None)
-        return ChunkWriter(upsert, Duplicates(upsert, lineage))
+        direct = Direct(self.plan, facts) if is_direct(self.plan) and not lineage.reprocessing else None
+        return ChunkWriter(upsert, Duplicates(upsert, lineage), direct)
 
 
 def _with_value(refused: Outcome, data: Mapping[str, Any] | None) -> Outcome:

@@ -114,6 +114,7 @@ class Relation:
     name: str
     kind: str  # pg_class.relkind: r table, p partitioned, v view, f foreign, m materialized view
     row_security: bool
+    has_rules: bool
     can_select: bool
     can_insert: bool
     can_update: bool
@@ -179,6 +180,7 @@ def read_relation(connection: Connection, name: str) -> Relation | None:
         name=head["name"],
         kind=head["kind"],
         row_security=head["row_security"],
+        has_rules=head["has_rules"],
         can_select=head["usable"] and head["can_select"],
         can_insert=head["usable"] and head["can_insert"],
         can_update=head["usable"] and head["can_update"],

@@ -13,13 +13,14 @@ from __future__ import annotations
 import itertools
 import logging
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import psycopg2
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.sql import SQL, Composable, Identifier, Literal
 
 from ri_declarative.database.copy import Cells, copy_in, copy_text
+from ri_declarative.database.direct import Direct
 from ri_declarative.database.duplicates import Duplicates
 from ri_declarative.database.plan import State, UpsertPlan
 from ri_declarative.database.sqlstate import Fault, fault_of, problem_code, stopped_by
@@ -37,30 +38,31 @@ _ACTIONS = {
 }
 
 
-class StagedRows(NamedTuple):
+@dataclass(frozen=True)
+class StagedRows:
     """Mapped records: the canonical texts of each of the plan's staging columns."""
 
     numbers: list[int]  # ascending
     lines: list[int | None]
-    columns: list[list[str | None]]
-    text: bytes  # all of it, as COPY takes it
+    columns: list[Sequence[str | None]]
+
+    def text(self) -> bytes:
+        """As COPY takes them into the staging table."""
+        facts: list[Cells] = [list(map(str, self.numbers)), [None if n is None else str(n) for n in self.lines]]
+        return copy_text([*facts, *self.columns])
 
     def first(self, count: int) -> StagedRows:
         """Its first rows only."""
-        return staged_rows(self.numbers[:count], self.lines[:count], [column[:count] for column in self.columns])
-
-
-def staged_rows(numbers: list[int], lines: list[int | None], columns: list[list[str | None]]) -> StagedRows:
-    """Rows ready for the staging table; what can be done before its transaction is done here."""
-    facts: list[Cells] = [[str(n) for n in numbers], [None if line is None else str(line) for line in lines]]
-    return StagedRows(numbers, lines, columns, copy_text([*facts, *columns]))
+        return StagedRows(self.numbers[:count], self.lines[:count], [column[:count] for column in self.columns])
 
 
 class ChunkWriter:
     """Writes the chunks of one run."""
 
-    def __init__(self, upsert: Upsert, duplicates: Duplicates) -> None:
+    def __init__(self, upsert: Upsert, duplicates: Duplicates, direct: Direct | None = None) -> None:
         self._upsert = upsert
+        self._direct = direct
+        self._all_were_new = False  # the rows of the last chunk
         self._plan = upsert.plan
         self._duplicates = duplicates
         self._columns = SQL(", ").join(Identifier(name) for name in ("n", "line", *self._plan.stage))
@@ -70,14 +72,20 @@ class ChunkWriter:
         if not rows.numbers:
             return []
         try:
-            return self._write_staged(cursor, rows, isolate=isolate)
+            outcomes = None
+            if self._direct is not None and self._all_were_new and not isolate:
+                outcomes = self._direct.write(cursor, rows.numbers, rows.lines, rows.columns)
+            if outcomes is None:
+                outcomes = self._write_staged(cursor, rows, isolate=isolate)
+                self._all_were_new = all(outcome.action is Action.INSERTED for outcome in outcomes)
+            return outcomes
         except psycopg2.Error as error:
             place = f"writing {self._plan.relation.label} as role {cursor.connection.info.user}"
             raise stopped_by(error, place=place) from error
 
     def _write_staged(self, cursor: Cursor, rows: StagedRows, *, isolate: bool) -> list[Outcome]:
         create_stage(cursor, self._plan)
-        copy_in(cursor, SQL("COPY {} ({}) FROM STDIN").format(STAGE, self._columns), rows.text)
+        copy_in(cursor, SQL("COPY {} ({}) FROM STDIN").format(STAGE, self._columns), rows.text())
         sorted_out = self._duplicates.sort_out(cursor, dict(zip(rows.numbers, rows.lines, strict=True)))
         removed, hashes = sorted_out.removed, sorted_out.hashes
         remaining = [n for n in rows.numbers if n not in removed] if removed else rows.numbers

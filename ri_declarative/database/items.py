@@ -14,7 +14,7 @@ from ri_declarative.errors import UsageError
 from ri_declarative.records import ITEM_PREFIX, LogEntry, Outcome, Problem, Record, describe, item_id
 
 _ENDS = "status, action, processed_data, metadata, target_table, target_id, problems, error_message, key_hash"
-_NEW = f"batch_id, item_index, id, source_line, source_data, parent_item_id, {_ENDS}"
+_NEW = f"batch_id, item_index, id, source_line, source_data, parent_item_id, {_ENDS}".split(", ")
 _PENDING = "batch_id, item_index, id, status, source_data, metadata, processed_at"
 _LOGS = "batch_id, item_id, log_level, message, details"
 _STORED_AT_ONCE = 1000
@@ -65,7 +65,10 @@ class BatchRows(NamedTuple):
             [record.parent_item_id for record in records],
             *_ends(outcomes, target, noted=kept.noted()),
         ]
-        copy_in(self.cursor, f"COPY {self.schema}.import_batch_items ({_NEW}) FROM STDIN", copy_text(columns))
+        # Most records have neither problems nor metadata nor a parent: what nobody has is NULL by default.
+        filled = [k for k, column in enumerate(columns) if column.count(None) < len(records)]
+        statement = f"COPY {self.schema}.import_batch_items ({', '.join(_NEW[k] for k in filled)}) FROM STDIN"
+        copy_in(self.cursor, statement, copy_text([columns[k] for k in filled]))
 
     def update(self, records: Sequence[Record], outcomes: Sequence[Outcome], target: str | None) -> None:
         """The ends of items that are stored as pending."""

@@ -11,6 +11,7 @@ import math
 import reprlib
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -22,7 +23,7 @@ _MOST_DEPTH, _MOST_TEXT = 20, 10_000
 _MOST_BITS = 13_000  # Python makes no text of an integer beyond 4,300 digits
 _SHORT = reprlib.Repr()  # a text of 200,000 digits is nobody's, and Python refuses to make it
 _MOST_DIGITS, _MOST_FRACTION = 131_072, 16_383
-_TEXT = {str}
+_DICT, _TEXT = {dict}, {str}
 KEPT_AS_TEXT = {"source_data": "json_text"}
 
 
@@ -49,15 +50,15 @@ def all_to_jsonb(values: Sequence[Any]) -> tuple[list[str], frozenset[int]]:
         text = _ENCODER.encode_lines(values).decode()
     except UnicodeEncodeError:
         text = "\\u0000"
-    if "\\u0000" not in text and len(text) <= _MOST_FRACTION * len(values) and all(map(_is_of_texts, values)):
+    if "\\u0000" not in text and _are_of_texts(values):
         return text.split("\n")[:-1], frozenset()
     each = [to_jsonb(value) for value in values]
     return [text for text, _ in each], frozenset(place for place, (_, as_text) in enumerate(each) if as_text)
 
 
-def _is_of_texts(value: Any) -> bool:
-    """Whether there is no number in it, at a glance."""
-    return type(value) is str or (type(value) is dict and set(map(type, value.values())) == _TEXT)
+def _are_of_texts(values: Sequence[Any]) -> bool:
+    """Whether all are objects of nothing but texts, as records of text sources are: there is no number to look at."""
+    return set(map(type, values)) == _DICT and set(map(type, chain.from_iterable(map(dict.values, values)))) <= _TEXT
 
 
 def storable(value: Any) -> tuple[str, bool]:

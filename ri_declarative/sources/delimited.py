@@ -68,11 +68,35 @@ class DelimitedReader:
     def __iter__(self) -> Iterator[Record]:
         place: _Next | None = _Next(0, self._body)
         while place is not None:
+            place = yield from self._plain(place)
             place = yield from self._until_damaged(place)
 
+    def _plain(self, place: _Next) -> Generator[Record, None, _Next]:
+        """Records of lines without quotes and bad bytes, block by block; where something else begins."""
+        window, header, width, delimiter = self._window, self._header, self._dialect.width, self._dialect.delimiter
+        index, number = place
+        while lines := window.plain(number):
+            if max(map(len, lines)) > FIELD_CAP:
+                break
+            for line in lines:
+                text = line.rstrip("\r\n")
+                row = text.split(delimiter)
+                number += 1
+                if len(row) == width and text:
+                    yield Record(index, number, dict(zip(header, row, strict=False)))
+                    index += 1
+                elif text:
+                    return _Next(index, number - 1)
+                window.keep_from = number
+        return _Next(index, number)
+
     def _until_damaged(self, place: _Next) -> Generator[Record, None, _Next | None]:
-        """Good records and the damaged one after them; where to read on, None at the end."""
+        """Good records and the damaged one after them; where to read on, None at the end.
+
+        Ends before it, too, where a block begins that needs no closer look.
+        """
         window, header, width = self._window, self._header, self._dialect.width
+        block = window.blocks
         index, base = place
         start = base
         row: list[str] | None = None
@@ -86,6 +110,8 @@ class DelimitedReader:
                 elif row:
                     break
                 start = window.keep_from = end
+                if window.blocks != block and not window.suspicious:
+                    return _Next(index, end)
             else:
                 return None
         except csv.Error:

@@ -47,6 +47,7 @@ class LineWindow:
         self.suspicious = False  # the window holds quotes, bad bytes or cut lines: look closer
         self.bad_bytes = False  # the window holds undecodable bytes
         self.chars_read = 0
+        self.blocks = 0  # read so far
         self.codec = encoding.codec
         self._line_cap = line_cap
         self._record_cap = record_cap
@@ -70,6 +71,15 @@ class LineWindow:
             start = self._first + len(self._lines)
             if not self._load():
                 return
+
+    def plain(self, start: int) -> list[str]:
+        """The lines of the window from number `start` on, or of the next block, when each is a record of its own.
+
+        Empty at the end, and where a closer look is needed.
+        """
+        if start == self._first + len(self._lines) and not self._load():
+            return []
+        return [] if self.suspicious else self._lines[start - self._first :]
 
     def feed_bounded(self, start: int, *, span: int) -> Iterator[str]:
         """Like `feed`, but RecordTooLong when more than `span` lines are asked for after `keep_from`."""
@@ -144,6 +154,7 @@ class LineWindow:
             raw, self._mark_bytes = raw[self._mark_bytes :], 0
         text = self._decoder.decode(raw, final=self._ended)
         self.chars_read += len(text)
+        self.blocks += 1
         if not self._skipping:
             return self._tail + text
         line_end = _LINE_END.search(text)

@@ -71,6 +71,8 @@ def decimal_text(value: int | float | Decimal) -> str:
         if value.bit_length() > _MOST_BITS:
             raise RefusedError("field.range", f"the number is too long: {quoted(value)}")
         return str(value)
+    if type(value) is Decimal and "E" not in (text := str(value)) and text[-1:].isdecimal() and "N" not in text:
+        return text if text[0] != "-" or value else text[1:]
     number = value if type(value) is Decimal else Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
     if not is_storable(number):
         raise RefusedError("field.number", f"expected a finite number, got {quoted(value)}")

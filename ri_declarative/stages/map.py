@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import NoneType
 from typing import Any, NamedTuple
 
@@ -36,27 +36,31 @@ class TextColumn:
         self._length = column.length
         self._known: dict[type, Known] = {}  # by type: True is equal to 1, their texts are not
 
-    def __call__(self, values: list[Any]) -> tuple[list[Any], bool]:
+    def __call__(self, values: Sequence[Any]) -> tuple[Sequence[Any], bool]:
         """The texts, None for no value, REFUSED where there is no text; whether some are REFUSED."""
-        kinds = set(map(type, values)) - {NoneType}
+        kinds = set(map(type, values))
+        has_none = NoneType in kinds
+        kinds.discard(NoneType)
         if not kinds:
             return values, False
         kind = kinds.pop()
         if kinds or kind not in (str, int, bool):
             return self._each(values)
         if kind is str and self._takes_texts:
-            return (values, False) if self._are_texts(values) else self._each(values)
+            texts = filter(None, values) if has_none else values
+            return (values, False) if self._are_texts(texts) else self._each(values)
         known = self._known.get(kind)
         if known is None:
             known = self._known[kind] = Known(self._make, {None: None})
         return known.all(values)
 
-    def _are_texts(self, values: list[str | None]) -> bool:
+    def _are_texts(self, texts: Iterable[str]) -> bool:
         """Whether all of these texts are what the column takes as it is."""
-        fits = self._length is None or max(map(len, filter(None, values)), default=0) <= self._length
-        return fits and is_storable_text("".join(filter(None, values)))
+        texts = list(texts)
+        fits = self._length is None or max(map(len, texts), default=0) <= self._length
+        return fits and is_storable_text("".join(texts))
 
-    def _each(self, values: list[Any]) -> tuple[list[Any], bool]:
+    def _each(self, values: Sequence[Any]) -> tuple[list[Any], bool]:
         make = self._make
         try:
             return [None if value is None else make(value) for value in values], False
@@ -73,7 +77,7 @@ class TextColumn:
 class Mapped(NamedTuple):
     """What the mapper makes of a chunk."""
 
-    columns: list[list[str | None]]  # the target's cells, of the records that have a row
+    columns: list[Sequence[str | None]]  # the target's cells, of the records that have a row
     positions: list[int]  # of these records in the chunk
     chunk: Chunk  # with what the mapper has refused
 
@@ -98,11 +102,12 @@ class Mapper:
         """Column by column; what is refused is told record by record."""
         positions = [position for position, record in enumerate(chunk.data) if record is not None]
         records = [record for record in chunk.data if record is not None]
-        columns: list[list[str | None]] = []
+        columns: list[Sequence[str | None]] = []
         refused: set[int] = set()
         for cell, column in self._columns:
             field = cell.field
-            texts, has_refused = column([record.get(field) for record in records])
+            values = _values(chunk, field, positions, records)
+            texts, has_refused = column(values)
             columns.append(texts)
             if has_refused:
                 refused.update(place for place, text in enumerate(texts) if text is REFUSED)
@@ -128,6 +133,16 @@ class Mapper:
             if found is not None and found not in problems:
                 problems.append(found)
         return tuple(problems)
+
+
+def _values(chunk: Chunk, field: str, positions: list[int], records: list[dict[str, Any]]) -> Sequence[Any]:
+    """The field's value in each of the records, None where there is none."""
+    if chunk.columns is None:
+        return [record.get(field) for record in records]
+    column = chunk.columns.get(field)
+    if column is None:
+        return [None] * len(records)
+    return column if len(positions) == len(column) else [column[position] for position in positions]
 
 
 def _problem(cell: CellRule, make: Callable[[Any], str], value: Any) -> Problem | None:

@@ -1,7 +1,7 @@
 -- name: relation
 -- The relation a pipeline names: by schema and name, or by name along the search path.
 SELECT c.oid, n.nspname AS schema, c.relname AS name, c.relkind AS kind,
-       pg_catalog.row_security_active(c.oid) AS row_security,
+       pg_catalog.row_security_active(c.oid) AS row_security, c.relhasrules AS has_rules,
        pg_catalog.has_schema_privilege(n.oid, 'USAGE') AS usable,
        pg_catalog.has_table_privilege(c.oid, 'SELECT')
            OR pg_catalog.has_any_column_privilege(c.oid, 'SELECT') AS can_select,
