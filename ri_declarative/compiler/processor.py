@@ -35,7 +35,7 @@ class Rows(NamedTuple):
     """A chunk ready to be written."""
 
     records: Sequence[Record]
-    data: list[dict[str, Any] | None]  # by position; None: refused
+    data: Sequence[dict[str, Any] | None]  # by position; None: refused
     problems: Mapping[int, tuple[Problem, ...]]  # by position
     staged: StagedRows
     positions: list[int]  # of the staged rows

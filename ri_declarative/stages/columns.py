@@ -1,9 +1,12 @@
-"""A column of cells at once: what repeats is made once, and what is refused is found afterwards."""
+"""A column of cells at once: what repeats is made once, and what is refused is found afterwards.
+
+Records are made of columns where somebody wants to see them: most are never looked at one by one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, overload
 
 from ri_declarative.stages.refusal import RefusedError
 
@@ -41,3 +44,39 @@ class Known(dict[Any, Any]):
         """What is made of each, and whether some are REFUSED."""
         self.refused = False
         return list(map(self.__getitem__, values)), self.refused
+
+
+class RecordsOfColumns(Sequence[dict[str, Any]]):
+    """The records that columns hold, each made when it is asked for; None in a column: the record lacks the field."""
+
+    def __init__(self, columns: Mapping[str, Sequence[Any]]) -> None:
+        """`columns`: at least one, all of one length."""
+        self.columns = columns
+        self._count = len(next(iter(columns.values())))
+        self._complete = not any(None in values for values in columns.values())
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __eq__(self, other: object) -> bool:
+        return list(self) == (list(other) if isinstance(other, RecordsOfColumns) else other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @overload
+    def __getitem__(self, place: int) -> dict[str, Any]: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[dict[str, Any]]: ...
+
+    def __getitem__(self, place: int | slice) -> dict[str, Any] | list[dict[str, Any]]:
+        if isinstance(place, slice):
+            return [self[k] for k in range(self._count)[place]]
+        return {name: value for name, values in self.columns.items() if (value := values[place]) is not None}
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        rows = zip(*self.columns.values(), strict=True)
+        if self._complete:
+            return (dict(zip(self.columns, row, strict=False)) for row in rows)
+        names = tuple(self.columns)
+        return ({name: value for name, value in zip(names, row, strict=False) if value is not None} for row in rows)

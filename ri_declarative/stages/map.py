@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from ri_declarative.records import Problem
 from ri_declarative.stages.canonical import canonical, is_storable_text
 from ri_declarative.stages.column_types import ColumnType
-from ri_declarative.stages.columns import REFUSED, Known
+from ri_declarative.stages.columns import REFUSED, Known, RecordsOfColumns
 from ri_declarative.stages.parse import Chunk
 from ri_declarative.stages.refusal import RefusedError, visible
 
@@ -100,8 +100,13 @@ class Mapper:
 
     def __call__(self, chunk: Chunk) -> Mapped:
         """Column by column; what is refused is told record by record."""
-        positions = [position for position, record in enumerate(chunk.data) if record is not None]
-        records = [record for record in chunk.data if record is not None]
+        data = chunk.data
+        records: Sequence[dict[str, Any]]
+        if isinstance(data, RecordsOfColumns):
+            positions, records = list(range(len(data))), data
+        else:
+            positions = [position for position, record in enumerate(data) if record is not None]
+            records = [record for record in data if record is not None]
         columns: list[Sequence[str | None]] = []
         refused: set[int] = set()
         for cell, column in self._columns:
@@ -114,7 +119,9 @@ class Mapper:
             if cell.required and None in texts:
                 refused.update(place for place, text in enumerate(texts) if text is None)
             if cell.mark_absent:
-                columns.append([None if field in record else "t" for record in records])
+                columns.append(
+                    ["t" if value is None and field not in records[k] else None for k, value in enumerate(values)]
+                )
         if not refused:
             return Mapped(columns, positions, chunk)
         kept = [place for place in range(len(records)) if place not in refused]
@@ -135,7 +142,7 @@ class Mapper:
         return tuple(problems)
 
 
-def _values(chunk: Chunk, field: str, positions: list[int], records: list[dict[str, Any]]) -> Sequence[Any]:
+def _values(chunk: Chunk, field: str, positions: list[int], records: Sequence[Any]) -> Sequence[Any]:
     """The field's value in each of the records, None where there is none."""
     if chunk.columns is None:
         return [record.get(field) for record in records]

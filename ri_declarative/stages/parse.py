@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 from ri_declarative.records import Problem, Record
 from ri_declarative.stages.cleaners import Cleaning, cleaning
-from ri_declarative.stages.columns import REFUSED, Known
+from ri_declarative.stages.columns import REFUSED, Known, RecordsOfColumns
 from ri_declarative.stages.headers import (
     FieldRule,
     Header,
@@ -33,7 +33,7 @@ _MOST_PLANS = 256  # JSON records differ in their keys; a hostile file must not 
 class Chunk(NamedTuple):
     """What one stage hands to the next. Positions are places in the chunk, 0 to n-1, not record indices."""
 
-    data: list[dict[str, Any] | None]  # None: refused or skipped already
+    data: Sequence[dict[str, Any] | None]  # None: refused or skipped already
     problems: dict[int, tuple[Problem, ...]]  # position → why
     # The same values by field, None where a record has none: where all were read alike, and nobody changed them.
     columns: Mapping[str, Sequence[Any]] | None = None
@@ -67,6 +67,10 @@ class _ReadColumn(NamedTuple):
     values: Sequence[Any]
     has_absent: bool  # some are _NOTHING
     has_refused: bool  # some are REFUSED
+
+    def or_none(self) -> Sequence[Any]:
+        """The values, None for absent ones."""
+        return [None if value is _NOTHING else value for value in self.values] if self.has_absent else self.values
 
 
 class _Plan(NamedTuple):
@@ -112,12 +116,14 @@ class Parser:
     def __call__(self, records: Sequence[Record]) -> Chunk:
         """The parsed data of every record, or all problems of its cells."""
         alike = self._read_alike(records) if self._by_columns else None
+        if alike is not None and alike.columns is not None:
+            return alike
         data: list[dict[str, Any] | None] = [None] * len(records) if alike is None else list(alike.data)
         problems: dict[int, tuple[Problem, ...]] = {}
         plans = self._plans
-        left = [position for position, parsed in enumerate(data) if parsed is None] if None in data else ()
-        for position in left:
-            record = records[position]
+        for position, record in enumerate(records):
+            if data[position] is not None:
+                continue
             source = record.source_data
             if record.problems or isinstance(source, str):
                 parsed: dict[str, Any] | tuple[Problem, ...] = unreadable(record)
@@ -127,7 +133,7 @@ class Parser:
                 data[position] = parsed
             else:
                 problems[position] = parsed
-        return Chunk(data, problems, alike.columns if alike is not None and not left else None)
+        return Chunk(data, problems)
 
     def _read_alike(self, records: Sequence[Record]) -> Chunk | None:
         """The records that have the first one's keys and no fault, read column by column; None: that is not possible.
@@ -158,25 +164,26 @@ class Parser:
             read = {cell.name: self._read_column(cell, by_header[cell.header]) for cell in plan.cells}
         except (TypeError, AttributeError):  # a value that is no text, in a corrected record
             return None
-        rows = zip(*(column.values for column in read.values()), strict=True)
-        made: list[Any] = [dict(zip(read, row, strict=False)) for row in rows]
-        columns: dict[str, Sequence[Any]] = {}
-        for name, (values, has_absent, has_refused) in read.items():
-            columns[name] = values
-            if has_refused:
-                for place, value in enumerate(values):
-                    if value is REFUSED:
-                        made[place] = None
-            if has_absent:
-                columns[name] = [None if value is _NOTHING else value for value in values]
-                for parsed in made:
-                    if parsed is not None and parsed[name] is _NOTHING:
-                        del parsed[name]
-        if not places:
+        columns = {
+            name: [None if value is _NOTHING else value for value in column.values]
+            if column.has_absent
+            else column.values
+            for name, column in read.items()
+        }
+        made = RecordsOfColumns(columns)
+        refused = {
+            place
+            for column in read.values()
+            if column.has_refused
+            for place, value in enumerate(column.values)
+            if value is REFUSED
+        }
+        if not places and not refused:
             return Chunk(made, {}, columns)
         data: list[dict[str, Any] | None] = [None] * len(records)
-        for position, parsed in zip(places, made, strict=True):
-            data[position] = parsed
+        for place, parsed in enumerate(made):
+            if place not in refused:
+                data[places[place] if places else place] = parsed
         return Chunk(data, {})
 
     def _read_column(self, cell: _Cell, texts: Sequence[str]) -> _ReadColumn:

@@ -24,6 +24,7 @@ MAX_DIGITS = 131_072 + 16_383
 _LONGEST_NUMBER = MAX_DIGITS + 32  # a longer text is not even looked at
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
+_PLAIN_NUMBER = re.compile(r"-?[0-9]{1,99}(?:\.[0-9]{1,99})?")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?0{0,9}[0-9]{1,6})?")
 _NUMBER_WITH_COMMA = re.compile(_NUMBER.pattern.replace(r"\.", ","))
 # 1,234.56 1.234,56 1 234 1'234: digits in groups of three.
@@ -88,6 +89,8 @@ def exact_number(text: str) -> Decimal | None:
     >>> exact_number("0.10"), exact_number("1_000"), exact_number("NaN")
     (Decimal('0.10'), None, None)
     """
+    if _PLAIN_NUMBER.fullmatch(text):  # most are: nothing of the rest can be wrong with them
+        return Decimal(text)
     if len(text) > _LONGEST_NUMBER or not _NUMBER.fullmatch(text):
         return None
     number = Decimal(text)
