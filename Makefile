@@ -2,7 +2,7 @@
 # `make test ARGS="tests/examples -k repair"` passes words to pytest.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults soak lint clean
+.PHONY: help demo test test-faults soak bench bench-peers bench-growth lint clean
 
 # No target touches the database that the shell happens to point at.
 unexport DATABASE_URL RI_DATABASE_URL $(filter PG%,$(.VARIABLES))
@@ -26,6 +26,16 @@ test-faults: $(BUILT) ## kill runners, servers and lines at every point (strace,
 
 soak: $(BUILT) ## 20 minutes of two runners under random faults
 	$(IN_VENV) tests/faults/soak.py $(ARGS)
+
+bench: $(BUILT) ## measure against psql by hand and installed peers, and check the targets (half an hour)
+	$(IN_VENV) benchmarks/bench.py $(ARGS)
+
+bench-peers: $(BUILT) ## install dlt and Sling into .venv-peers, for the next `make bench`
+	$(IN_VENV) -m venv --clear .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/peers/requirements.txt
+
+bench-growth: $(BUILT) ## measure with 10 million items in the books, and what 10 runs leave behind
+	$(IN_VENV) benchmarks/growth.py $(ARGS)
 
 lint: $(BUILT) ## check style, format and types
 	$(IN_VENV) -m ruff check .

@@ -12,15 +12,12 @@ is most of the loop's time on a disk that keeps its word. With --json: one objec
 from __future__ import annotations
 
 import contextlib
-import json
 import time
-import uuid
 from pathlib import Path
 from typing import Any
 
 import psycopg2
-from psycopg2.extensions import cursor as Cursor
-from psycopg2.extras import execute_values
+from plain_loop import PlainLoop, create_tables
 from rounds import SCHEMA, arguments, committed, drop_schema, empty_schema, project, seconds_of, tell
 
 from ri_declarative import BaseProcessor, BatchManager, ImportContext, ImportItem
@@ -64,11 +61,7 @@ def prepare(dsn: str, records: int) -> None:
     with committed(dsn) as cursor:
         cursor.execute(
             f"CREATE TABLE {CUSTOMERS} (id bigserial PRIMARY KEY, email text NOT NULL UNIQUE, name text,"
-            " balance numeric, updated_at timestamptz DEFAULT now());"
-            f"CREATE TABLE {SCHEMA}.items (id uuid PRIMARY KEY, data jsonb NOT NULL, status text NOT NULL,"
-            " processed_at timestamptz);"
-            f"CREATE TABLE {SCHEMA}.logs (id bigserial PRIMARY KEY, item_id uuid, level text, message text,"
-            " created_at timestamptz DEFAULT now())"
+            " balance numeric, updated_at timestamptz DEFAULT now());" + create_tables(SCHEMA)
         )
         cursor.execute(
             f"INSERT INTO {CUSTOMERS} (email, name) "
@@ -80,39 +73,14 @@ def prepare(dsn: str, records: int) -> None:
 def by_the_loop(dsn: str, records: int, *, shows_processing: bool) -> float:
     """Seconds that the plain loop takes; `shows_processing`: it commits that change of status by itself."""
     prepare(dsn, records)
-    connection = psycopg2.connect(dsn)
-    with contextlib.closing(connection), connection.cursor() as cursor:
+    with contextlib.closing(psycopg2.connect(dsn)) as connection:
+        columns = ("email", "name", "balance")
+        loop = PlainLoop(connection, table=CUSTOMERS, schema=SCHEMA, columns=columns, shows_processing=shows_processing)
         begun = time.perf_counter()
-        stored = [(str(uuid.uuid4()), item) for item in items(records)]
-        rows = [(identity, json.dumps(item), "pending") for identity, item in stored]
-        execute_values(cursor, f"INSERT INTO {SCHEMA}.items (id, data, status) VALUES %s", rows, page_size=1000)
-        connection.commit()
-        for identity, item in stored:
-            cursor.execute(f"UPDATE {SCHEMA}.items SET status = 'processing' WHERE id = %s", (identity,))
-            if shows_processing:
-                connection.commit()
-            _one_by_the_loop(cursor, identity, item)
-            connection.commit()
+        loop.run(items(records))
         taken = time.perf_counter() - begun
     _check(dsn, f"SELECT count(*) FROM {SCHEMA}.items WHERE status = 'completed'", records)
     return taken
-
-
-def _one_by_the_loop(cursor: Cursor, identity: str, item: dict[str, Any]) -> None:
-    cursor.execute(f"SELECT id FROM {CUSTOMERS} WHERE email = %(email)s", item)
-    found = cursor.fetchone()
-    if found is None:
-        cursor.execute(
-            f"INSERT INTO {CUSTOMERS} (email, name, balance) VALUES (%(email)s, %(name)s, %(balance)s) RETURNING id",
-            item,
-        )
-        found = cursor.fetchone()
-    else:
-        cursor.execute(f"UPDATE {CUSTOMERS} SET name = %(name)s, balance = %(balance)s WHERE email = %(email)s", item)
-    assert found is not None
-    message = f"customer {found[0]} stored"
-    cursor.execute(f"INSERT INTO {SCHEMA}.logs (item_id, level, message) VALUES (%s, 'info', %s)", (identity, message))
-    cursor.execute(f"UPDATE {SCHEMA}.items SET status = 'completed', processed_at = now() WHERE id = %s", (identity,))
 
 
 def by_the_class(dsn: str, records: int, folder: Path) -> float:

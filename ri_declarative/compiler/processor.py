@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ri_declarative.database.chunk import ChunkWriter, StagedRows
+from ri_declarative.database.chunk import ChunkWriter
 from ri_declarative.database.direct import Direct, is_direct
 from ri_declarative.database.driver import driver_cursor
 from ri_declarative.database.duplicates import Duplicates, Lineage
 from ri_declarative.database.plan import UpsertPlan
+from ri_declarative.database.staged import StagedRows
 from ri_declarative.database.upsert import RunFacts, Upsert
 from ri_declarative.processors.attempts import Attempts
 from ri_declarative.processors.calls import Calls
@@ -162,6 +163,8 @@ class CompiledProcessor:
         columns, positions, judged = self._mapper(valid)
         chosen = records if len(positions) == len(records) else [records[position] for position in positions]
         staged = StagedRows([record.index for record in chosen], [record.line for record in chosen], columns)
+        if self._writer is not None:
+            self._writer.encode(staged)
         return Rows(records, judged.data, judged.problems, staged, positions)
 
     def _write(self, rows: Rows, context: ImportContext, attempts: Attempts) -> list[Outcome]:

@@ -13,17 +13,17 @@ from __future__ import annotations
 import itertools
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import psycopg2
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.sql import SQL, Composable, Identifier, Literal
 
-from ri_declarative.database.copy import Cells, copy_in, copy_text
+from ri_declarative.database.copy import copy_in
 from ri_declarative.database.direct import Direct
 from ri_declarative.database.duplicates import Duplicates
 from ri_declarative.database.plan import State, UpsertPlan
 from ri_declarative.database.sqlstate import Fault, fault_of, problem_code, stopped_by
+from ri_declarative.database.staged import StagedRows
 from ri_declarative.database.upsert import STAGE, Upsert, numbers_array
 from ri_declarative.database.walk import Walk, Walked
 from ri_declarative.records import Action, ItemStatus, Outcome, Problem
@@ -38,24 +38,6 @@ _ACTIONS = {
 }
 
 
-@dataclass(frozen=True)
-class StagedRows:
-    """Mapped records: the canonical texts of each of the plan's staging columns."""
-
-    numbers: list[int]  # ascending
-    lines: list[int | None]
-    columns: list[Sequence[str | None]]
-
-    def text(self) -> bytes:
-        """As COPY takes them into the staging table."""
-        facts: list[Cells] = [list(map(str, self.numbers)), [None if n is None else str(n) for n in self.lines]]
-        return copy_text([*facts, *self.columns])
-
-    def first(self, count: int) -> StagedRows:
-        """Its first rows only."""
-        return StagedRows(self.numbers[:count], self.lines[:count], [column[:count] for column in self.columns])
-
-
 class ChunkWriter:
     """Writes the chunks of one run."""
 
@@ -67,6 +49,13 @@ class ChunkWriter:
         self._duplicates = duplicates
         self._columns = SQL(", ").join(Identifier(name) for name in ("n", "line", *self._plan.stage))
 
+    def encode(self, rows: StagedRows) -> None:
+        """Make what will be sent, as far as it can be told, beside the server's work on the chunk before."""
+        if self._direct is not None and self._all_were_new:
+            self._direct.encode(rows)
+        elif rows.numbers:
+            _ = rows.text
+
     def write(self, cursor: Cursor, rows: StagedRows, *, isolate: bool = False) -> list[Outcome]:
         """One outcome per row, in their order. `isolate`: walk at once."""
         if not rows.numbers:
@@ -74,7 +63,7 @@ class ChunkWriter:
         try:
             outcomes = None
             if self._direct is not None and self._all_were_new and not isolate:
-                outcomes = self._direct.write(cursor, rows.numbers, rows.lines, rows.columns)
+                outcomes = self._direct.write(cursor, rows)
             if outcomes is None:
                 outcomes = self._write_staged(cursor, rows, isolate=isolate)
                 self._all_were_new = all(outcome.action is Action.INSERTED for outcome in outcomes)
@@ -85,7 +74,7 @@ class ChunkWriter:
 
     def _write_staged(self, cursor: Cursor, rows: StagedRows, *, isolate: bool) -> list[Outcome]:
         create_stage(cursor, self._plan)
-        copy_in(cursor, SQL("COPY {} ({}) FROM STDIN").format(STAGE, self._columns), rows.text())
+        copy_in(cursor, SQL("COPY {} ({}) FROM STDIN").format(STAGE, self._columns), rows.text)
         sorted_out = self._duplicates.sort_out(cursor, dict(zip(rows.numbers, rows.lines, strict=True)))
         removed, hashes = sorted_out.removed, sorted_out.hashes
         remaining = [n for n in rows.numbers if n not in removed] if removed else rows.numbers

@@ -8,6 +8,7 @@ from io import BytesIO
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.sql import Composable
 
+NULL = "\\N"
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 Cells = Sequence[str | None]  # of one column; None is NULL
 
@@ -21,32 +22,38 @@ def copy_in(cursor: Cursor, statement: str | Composable, text: bytes) -> None:
     cursor.copy_expert(statement, BytesIO(text), size=max(1, len(text)))
 
 
-def copy_text(columns: Sequence[Cells]) -> bytes:
-    r"""UTF-8 bytes of all rows; the columns are of one length.
+def copy_text(columns: Sequence[Cells], *, beginnings: Sequence[str] | None = None) -> bytes:
+    r"""UTF-8 bytes of all rows; the columns, at least one, are of one length.
 
     To escape each value takes as long as all the rest, so that it is done only when the joined text
-    shows that a value needs it.
+    shows that a value needs it. `beginnings`: what the rows begin with, in COPY's format already.
 
-    >>> copy_text([["1", "2", "3"], ["a", None, "\\N"]])
+    >>> copy_text([["1", "2", "3"], ["a", None, "\N"]])
     b'1\ta\n2\t\\N\n3\t\\\\N\n'
     """
     count = len(columns[0])
     if not count:
         return b""
     nulls = sum(column.count(None) for column in columns)
-    text = _joined(columns)
+    rows = _rows(columns)
+    text = "\n".join(rows)
     as_it_should = (
         text.count("\t") == count * (len(columns) - 1)
-        and text.count("\n") == count
+        and text.count("\n") == count - 1
         and text.count("\\") == nulls
         and "\r" not in text
     )
-    return (text if as_it_should else _joined([_escaped(column) for column in columns])).encode()
+    if not as_it_should:
+        rows = _rows([_escaped(column) for column in columns])
+        text = "\n".join(rows)
+    if beginnings is not None:
+        text = "\n".join(map("\t".join, zip(beginnings, rows, strict=True)))
+    return f"{text}\n".encode()
 
 
-def _joined(columns: Sequence[Cells]) -> str:
-    texts = [["\\N" if c is None else c for c in column] if None in column else column for column in columns]
-    return "\n".join([*map("\t".join, zip(*texts, strict=True)), ""])
+def _rows(columns: Sequence[Cells]) -> list[str]:
+    texts = [[NULL if c is None else c for c in column] if None in column else column for column in columns]
+    return list(map("\t".join, zip(*texts, strict=True)))
 
 
 def _escaped(column: Cells) -> Cells:

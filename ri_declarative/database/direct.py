@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import psycopg2
 from psycopg2.extensions import cursor as Cursor
@@ -17,6 +18,7 @@ from psycopg2.sql import SQL, Identifier, Literal
 from ri_declarative.database.copy import Cells, copy_in, copy_text
 from ri_declarative.database.plan import Constant, LookedUp, RunFact, Staged, TargetColumn, UpsertPlan
 from ri_declarative.database.sqlstate import Fault, fault_of
+from ri_declarative.database.staged import StagedRows
 from ri_declarative.database.upsert import RunFacts
 from ri_declarative.records import ITEM_PREFIX, Action, ItemStatus, Outcome
 
@@ -64,6 +66,13 @@ def _identity_is_known(plan: UpsertPlan) -> bool:
     return column.default_sql is not None and column.can_insert and not column.denied_sequence
 
 
+class Encoded(NamedTuple):
+    """What COPY is given, and the ids of the rows in file order."""
+
+    ids: Cells
+    text: bytes
+
+
 class Direct:
     """Writes chunks of one run; only for plans that `is_direct`."""
 
@@ -74,26 +83,33 @@ class Direct:
         self._identity = plan.relation.columns[plan.identity[0]]
         self._makes_identity = self._identity.name not in plan.by_name
         names = [c.column.name for c in plan.columns] + [self._identity.name] * self._makes_identity
+        is_random = self._identity.default_sql == _RANDOM_UUID and self._identity.type_name == "uuid"
+        self._asks_for_ids = self._makes_identity and not is_random
+        self._marks = [
+            c.source.mark
+            for c in plan.columns
+            if isinstance(c.source, Staged) and c.source.mark and c.column.default_sql
+        ]
         self._copy = SQL("COPY {} ({}) FROM STDIN").format(
             Identifier(plan.relation.schema, plan.relation.name), SQL(", ").join(map(Identifier, names))
         )
 
-    def write(
-        self, cursor: Cursor, numbers: Sequence[int], lines: Sequence[int | None], columns: Sequence[Cells]
-    ) -> list[Outcome] | None:
+    def encode(self, rows: StagedRows) -> None:
+        """Make what will be sent, where nothing has to be asked of the database for it."""
+        if rows.numbers and not self._wants_defaults(rows) and not self._asks_for_ids:
+            rows.made["direct"] = self._encoded(rows, self._own_ids(rows))
+
+    def write(self, cursor: Cursor, rows: StagedRows) -> list[Outcome] | None:
         """One outcome per row, or None when nothing was written. Raises what is no record's fault."""
-        if any(any(columns[self._places[mark]]) for mark in self._marks_of_defaults()):
+        if self._wants_defaults(rows):
             return None
-        cells = [self._cells(c, numbers, lines, columns) for c in self._plan.columns]
-        order = self._order(cells)
         cursor.execute("SAVEPOINT ri_direct")
         try:
-            ids = self._ids(cursor, len(numbers), cells)
-            if self._makes_identity:
-                cells = [*cells, ids]
-            if order is not None:
-                cells = [[column[place] for place in order] for column in cells]
-            copy_in(cursor, self._copy, copy_text(cells))
+            if "direct" not in rows.made:
+                ids = self._asked_ids(cursor, len(rows.numbers)) if self._asks_for_ids else self._own_ids(rows)
+                rows.made["direct"] = self._encoded(rows, ids)
+            encoded: Encoded = rows.made.pop("direct")  # another attempt makes other ids
+            copy_in(cursor, self._copy, encoded.text)
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; RELEASE SAVEPOINT ri_direct")
         except psycopg2.Error as error:
             if fault_of(error.pgcode) not in (Fault.RECORD, Fault.OURS):
@@ -102,31 +118,34 @@ class Direct:
             return None
         return [
             Outcome(n, ItemStatus.COMPLETED, Action.INSERTED, (), target_id)
-            for n, target_id in zip(numbers, ids, strict=True)
+            for n, target_id in zip(rows.numbers, encoded.ids, strict=True)
         ]
 
-    def _marks_of_defaults(self) -> list[str]:
-        """Staging columns that say where a default is wanted: COPY has one list of columns for all rows."""
-        return [
-            c.source.mark
-            for c in self._plan.columns
-            if isinstance(c.source, Staged) and c.source.mark and c.column.default_sql
-        ]
+    def _encoded(self, rows: StagedRows, ids: Cells) -> Encoded:
+        cells = [self._cells(c, rows) for c in self._plan.columns]
+        order = self._order(cells)
+        if self._makes_identity:
+            cells = [*cells, ids]
+        if order is not None:
+            cells = [[column[place] for place in order] for column in cells]
+        return Encoded(ids, copy_text(cells))
 
-    def _cells(
-        self, target: TargetColumn, numbers: Sequence[int], lines: Sequence[int | None], columns: Sequence[Cells]
-    ) -> Cells:
+    def _wants_defaults(self, rows: StagedRows) -> bool:
+        """Whether some row leaves a field to its column's default: COPY has one list of columns for all rows."""
+        return any(any(rows.columns[self._places[mark]]) for mark in self._marks)
+
+    def _cells(self, target: TargetColumn, rows: StagedRows) -> Cells:
         source = target.source
         if isinstance(source, Staged):
-            return columns[self._places[source.cell]]
+            return rows.columns[self._places[source.cell]]
         if isinstance(source, Constant):
-            return [source.text] * len(numbers)
+            return [source.text] * len(rows.numbers)
         assert isinstance(source, RunFact)
         if source.name == "line":
-            return [None if line is None else str(line) for line in lines]
+            return [None if line is None else str(line) for line in rows.lines]
         if source.name == "item_id":
-            return [f"{self._facts.batch_id[:ITEM_PREFIX]}{n:08x}" for n in numbers]
-        return [str(getattr(self._facts, source.name))] * len(numbers)
+            return [f"{self._facts.batch_id[:ITEM_PREFIX]}{n:08x}" for n in rows.numbers]
+        return [str(getattr(self._facts, source.name))] * len(rows.numbers)
 
     def _order(self, cells: Sequence[Cells]) -> list[int] | None:
         """The places in the order in which the set-based statement inserts; None: as they are."""
@@ -140,16 +159,18 @@ class Direct:
         of_place = keys[0] if len(keys) == 1 else list(zip(*keys, strict=True))
         return sorted(range(len(of_place)), key=of_place.__getitem__)  # type: ignore[arg-type]
 
-    def _ids(self, cursor: Cursor, count: int, cells: Sequence[Cells]) -> Cells:
-        """The target id of each row; a default is evaluated as often as the statement would."""
-        if not self._makes_identity:
-            place = next(k for k, c in enumerate(self._plan.columns) if c.column is self._identity)
-            return cells[place]
-        default = str(self._identity.default_sql)
-        if default == _RANDOM_UUID and self._identity.type_name == "uuid":
-            return random_uuids(count)
+    def _own_ids(self, rows: StagedRows) -> Cells:
+        """The target id of each row, where the database need not be asked."""
+        if self._makes_identity:
+            return random_uuids(len(rows.numbers))
+        return self._cells(self._plan.by_name[self._identity.name], rows)
+
+    def _asked_ids(self, cursor: Cursor, count: int) -> Cells:
+        """The values of the default, evaluated as often as the statement would."""
         cursor.execute(
-            SQL("SELECT CAST(({}) AS text) FROM pg_catalog.generate_series(1, {})").format(SQL(default), Literal(count))
+            SQL("SELECT CAST(({}) AS text) FROM pg_catalog.generate_series(1, {})").format(
+                SQL(str(self._identity.default_sql)), Literal(count)
+            )
         )
         return [text for (text,) in cursor.fetchall()]
 

@@ -8,13 +8,14 @@ from typing import Any, NamedTuple
 
 from psycopg2.extensions import cursor as Cursor
 
-from ri_declarative.database.copy import Cells, copy_in, copy_text
+from ri_declarative.database.copy import NULL, Cells, copy_in, copy_text
 from ri_declarative.database.jsonb import KEPT_AS_TEXT, all_to_jsonb, printable, printable_json, storable
 from ri_declarative.errors import UsageError
 from ri_declarative.records import ITEM_PREFIX, LogEntry, Outcome, Problem, Record, describe, item_id
 
 _ENDS = "status, action, processed_data, metadata, target_table, target_id, problems, error_message, key_hash"
-_NEW = f"batch_id, item_index, id, source_line, source_data, parent_item_id, {_ENDS}".split(", ")
+_BEGINNING = "batch_id, id, item_index, source_line, source_data"
+_REST = f"parent_item_id, {_ENDS}".split(", ")
 _PENDING = "batch_id, item_index, id, status, source_data, metadata, processed_at"
 _LOGS = "batch_id, item_id, log_level, message, details"
 _STORED_AT_ONCE = 1000
@@ -26,6 +27,7 @@ class KeptRecords(NamedTuple):
     records: Sequence[Record]
     source_data: list[str]  # JSON texts that JSONB accepts
     as_text: frozenset[int]  # the places of those that are a string with the record's JSON text
+    beginnings: list[str]  # of the items' rows for COPY: the columns of _BEGINNING
 
     def noted(self) -> list[dict[str, Any] | None] | None:
         """What the items say about their records; None: nothing of any."""
@@ -38,12 +40,21 @@ class KeptRecords(NamedTuple):
 
     def first(self, count: int) -> KeptRecords:
         """Its first records only."""
-        return KeptRecords(self.records[:count], self.source_data[:count], self.as_text)
+        if count == len(self.records):
+            return self
+        return KeptRecords(self.records[:count], self.source_data[:count], self.as_text, self.beginnings[:count])
 
 
-def keep(records: Sequence[Record]) -> KeptRecords:
-    """What their items will keep of the records."""
-    return KeptRecords(records, *all_to_jsonb([record.source_data for record in records]))
+def keep(batch_id: str, records: Sequence[Record]) -> KeptRecords:
+    """What the batch's items will keep of the records."""
+    source_data, as_text = all_to_jsonb([record.source_data for record in records])
+    prefix = f"{batch_id}\t{batch_id[:ITEM_PREFIX]}"
+    escaped = source_data if "\\" not in "".join(source_data) else [text.replace("\\", "\\\\") for text in source_data]
+    beginnings = [
+        f"{prefix}{index:08x}\t{index}\t{NULL if line is None else line}\t{text}"
+        for (index, line, *_), text in zip(records, escaped, strict=True)
+    ]
+    return KeptRecords(records, source_data, as_text, beginnings)
 
 
 class BatchRows(NamedTuple):
@@ -55,20 +66,13 @@ class BatchRows(NamedTuple):
 
     def insert(self, kept: KeptRecords, outcomes: Sequence[Outcome], target: str | None) -> None:
         """One item per record with the end that it reached."""
-        records, prefix = kept.records, self.batch_id[:ITEM_PREFIX]
-        columns: list[Cells] = [
-            [self.batch_id] * len(records),
-            [str(record.index) for record in records],
-            [f"{prefix}{record.index:08x}" for record in records],
-            [None if record.line is None else str(record.line) for record in records],
-            kept.source_data,
-            [record.parent_item_id for record in records],
-            *_ends(outcomes, target, noted=kept.noted()),
-        ]
+        parents = [record.parent_item_id for record in kept.records]
+        columns: list[Cells] = [parents, *_ends(outcomes, target, noted=kept.noted())]
         # Most records have neither problems nor metadata nor a parent: what nobody has is NULL by default.
-        filled = [k for k, column in enumerate(columns) if column.count(None) < len(records)]
-        statement = f"COPY {self.schema}.import_batch_items ({', '.join(_NEW[k] for k in filled)}) FROM STDIN"
-        copy_in(self.cursor, statement, copy_text([columns[k] for k in filled]))
+        filled = [k for k, column in enumerate(columns) if column.count(None) < len(column)]
+        names = ", ".join([_BEGINNING, *(_REST[k] for k in filled)])
+        text = copy_text([columns[k] for k in filled], beginnings=kept.beginnings)
+        copy_in(self.cursor, f"COPY {self.schema}.import_batch_items ({names}) FROM STDIN", text)
 
     def update(self, records: Sequence[Record], outcomes: Sequence[Outcome], target: str | None) -> None:
         """The ends of items that are stored as pending."""

@@ -6,7 +6,7 @@ import hashlib
 import itertools
 from collections.abc import Callable, Iterable
 
-from ri_declarative.database.items import keep
+from ri_declarative.database.jsonb import all_to_jsonb
 from ri_declarative.errors import SourceError, SourceFault, StoppedError
 from ri_declarative.records import Record
 
@@ -69,7 +69,7 @@ class Position:
             chunk = self.take(min(_AT_ONCE, next_index - passed))
             if not chunk:
                 raise _differs(name, f"it ends after {passed:,} records, {next_index:,} were read before")
-            self.digest = self.digest.after(keep(chunk).source_data)
+            self.digest = self.digest.after(all_to_jsonb([record.source_data for record in chunk])[0])
             passed += len(chunk)
             if should_stop():
                 raise StoppedError("interrupted", f"{name}: stopped before the first new record")

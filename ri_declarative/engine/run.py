@@ -135,7 +135,7 @@ class Run:
         try:
             while chunk := self.position.take(claim.size):
                 prepared = None if is_poison(claim) else self.processor.prepare(chunk)
-                kept = keep(chunk)
+                kept = keep(self.owner.batch_id, chunk)
                 if (reason := self._reason_to_stop()) is not None:
                     return reason
                 after = next_claim(claim, self.processor.chunk_size)
