@@ -19,11 +19,13 @@ from ri_declarative.stages.parse import Parser
 from ri_declarative.stages.scalars import Kind
 from ri_declarative.stages.validate import Validator
 
+_MOST_CELLS = 100_000  # of a chunk: two of them are in memory at once
+
 
 def compile_pipeline(
-    connection: Connection, pipeline: Pipeline, *, textual: bool, hooks: Hooks = NO_HOOKS
+    connection: Connection, pipeline: Pipeline, *, textual: bool, fields: int = 0, hooks: Hooks = NO_HOOKS
 ) -> CompiledProcessor:
-    """The processor for sources whose values are texts (`textual`) or typed.
+    """The processor for sources whose values are texts (`textual`) or typed, of so many `fields`, 0: not known.
 
     Creates the table first where the pipeline says so, in the caller's transaction.
     Raises ConfigError with every finding.
@@ -33,7 +35,7 @@ def compile_pipeline(
         raise ConfigError(mapping.errors)
     return CompiledProcessor(
         pipeline.name,
-        chunk_size=pipeline.spec.chunk_size,
+        chunk_size=min(pipeline.spec.chunk_size, max(1, _MOST_CELLS // max(fields, len(mapping.plan.stage), 1))),
         retry=Retry.of(pipeline.spec.retry),
         hooks=hooks,
         parser=_parser(pipeline, mapping.plan, textual=textual),

@@ -21,6 +21,7 @@ from psycopg2.sql import SQL, Composable, Identifier, Literal
 from ri_declarative.database.copy import copy_in
 from ri_declarative.database.direct import Direct
 from ri_declarative.database.duplicates import Duplicates
+from ri_declarative.database.key_index import has_key_index
 from ri_declarative.database.plan import State, UpsertPlan
 from ri_declarative.database.sqlstate import Fault, fault_of, problem_code, stopped_by
 from ri_declarative.database.staged import StagedRows
@@ -75,7 +76,7 @@ class ChunkWriter:
     def _write_staged(self, cursor: Cursor, rows: StagedRows, *, isolate: bool) -> list[Outcome]:
         create_stage(cursor, self._plan)
         copy_in(cursor, SQL("COPY {} ({}) FROM STDIN").format(STAGE, self._columns), rows.text)
-        sorted_out = self._duplicates.sort_out(cursor, dict(zip(rows.numbers, rows.lines, strict=True)))
+        sorted_out = self._duplicates.sort_out(cursor, rows)
         removed, hashes = sorted_out.removed, sorted_out.hashes
         remaining = [n for n in rows.numbers if n not in removed] if removed else rows.numbers
         results = self._write(cursor, remaining, sorted_out.groups, isolate=isolate) if remaining else []
@@ -115,8 +116,11 @@ class ChunkWriter:
     def _write_waves(self, cursor: Cursor, waves: int, groups: list[list[int]]) -> list[Outcome] | None:
         """None when some row is neither same nor written: the walk tries it again."""
         results: list[Outcome] = []
+        cursor.execute(has_key_index(self._plan))
+        [(has_index,)] = cursor.fetchall()
         for wave in range(waves):
-            cursor.execute(self._upsert.set_statement(wave))
+            # Another index may have taken its place; when none has, ON CONFLICT says so.
+            cursor.execute(self._upsert.set_statement(wave, skip_conflicts=not has_index))
             rows = cursor.fetchall()
             if any(state == State.LOST.value for _, state, _ in rows):
                 return None
@@ -193,7 +197,7 @@ def create_stage(cursor: Cursor, plan: UpsertPlan) -> None:
 def explain(cursor: Cursor, upsert: Upsert) -> list[str]:
     """The server's plan for the set-based statement, line by line; raises what the server refuses."""
     create_stage(cursor, upsert.plan)
-    cursor.execute(SQL("EXPLAIN {}").format(upsert.set_statement(0)))
+    cursor.execute(SQL("EXPLAIN {}").format(upsert.set_statement(0, skip_conflicts=True)))  # is there a unique index?
     return [line for (line,) in cursor.fetchall()]
 
 

@@ -28,7 +28,7 @@ def copy_text(columns: Sequence[Cells], *, beginnings: Sequence[str] | None = No
     To escape each value takes as long as all the rest, so that it is done only when the joined text
     shows that a value needs it. `beginnings`: what the rows begin with, in COPY's format already.
 
-    >>> copy_text([["1", "2", "3"], ["a", None, "\N"]])
+    >>> copy_text([["1", "2", "3"], ["a", None, "\\N"]])
     b'1\ta\n2\t\\N\n3\t\\\\N\n'
     """
     count = len(columns[0])

@@ -16,17 +16,24 @@ from psycopg2.extensions import cursor as Cursor
 from psycopg2.sql import SQL, Identifier, Literal
 
 from ri_declarative.database.copy import Cells, copy_in, copy_text
-from ri_declarative.database.plan import Constant, LookedUp, RunFact, Staged, TargetColumn, UpsertPlan
+from ri_declarative.database.key_index import has_key_index
+from ri_declarative.database.plan import (
+    EXACT_TYPES,
+    NUMBERS,
+    Constant,
+    LookedUp,
+    RunFact,
+    Staged,
+    TargetColumn,
+    UpsertPlan,
+)
 from ri_declarative.database.sqlstate import Fault, fault_of
 from ri_declarative.database.staged import StagedRows
 from ri_declarative.database.upsert import RunFacts
 from ri_declarative.records import ITEM_PREFIX, Action, ItemStatus, Outcome
 
-_NUMBERS = ("int2", "int4", "int8")
-# Their text in a row is the text that was written, and sorts as they do.
-_EXACT = (*_NUMBERS, "text", "varchar", "uuid")
 _TYPES = frozenset(
-    (*_EXACT, "bpchar", "numeric", "float4", "float8", "bool", "date", "timestamp", "timestamptz", "json", "jsonb")
+    (*EXACT_TYPES, "bpchar", "numeric", "float4", "float8", "bool", "date", "timestamp", "timestamptz", "json", "jsonb")
 )
 _RANDOM_UUID = "gen_random_uuid()"
 
@@ -41,8 +48,7 @@ def is_direct(plan: UpsertPlan) -> bool:
         and not plan.compares_keys_across_chunks
         and not plan.lookups
         and all(_is_plain(c) for c in plan.columns)
-        and all(relation.columns[name].type_name in _EXACT for name in plan.key)
-        and (relation.shows_order or all(isinstance(plan.by_name[name].source, Staged) for name in plan.key))
+        and plan.key_is_exact
         and _identity_is_known(plan)
     )
 
@@ -58,7 +64,7 @@ def _identity_is_known(plan: UpsertPlan) -> bool:
     if len(plan.identity) != 1:
         return False
     column = plan.relation.columns[plan.identity[0]]
-    if column.type_name not in _EXACT or column.domain:
+    if column.type_name not in EXACT_TYPES or column.domain:
         return False
     mapped = plan.by_name.get(column.name)
     if mapped is not None:
@@ -110,12 +116,16 @@ class Direct:
                 rows.made["direct"] = self._encoded(rows, ids)
             encoded: Encoded = rows.made.pop("direct")  # another attempt makes other ids
             copy_in(cursor, self._copy, encoded.text)
-            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; RELEASE SAVEPOINT ri_direct")
+            cursor.execute(SQL("SET CONSTRAINTS ALL IMMEDIATE; {}").format(has_key_index(self._plan)))
+            [(is_written,)] = cursor.fetchall()  # without the index nobody has refused a key that exists
         except psycopg2.Error as error:
-            if fault_of(error.pgcode) not in (Fault.RECORD, Fault.OURS):
+            if fault_of(error.pgcode) not in (Fault.RECORD, Fault.OURS, Fault.PIPELINE):
                 raise
+            is_written = False
+        if not is_written:
             cursor.execute("ROLLBACK TO SAVEPOINT ri_direct; RELEASE SAVEPOINT ri_direct")
             return None
+        cursor.execute("RELEASE SAVEPOINT ri_direct")
         return [
             Outcome(n, ItemStatus.COMPLETED, Action.INSERTED, (), target_id)
             for n, target_id in zip(rows.numbers, encoded.ids, strict=True)
@@ -152,7 +162,7 @@ class Direct:
         if self._plan.relation.shows_order:
             return None
         keys = [
-            list(map(int, cells[k])) if c.column.type_name in _NUMBERS else cells[k]  # type: ignore[arg-type]
+            list(map(int, cells[k])) if c.column.type_name in NUMBERS else cells[k]  # type: ignore[arg-type]
             for k, c in enumerate(self._plan.columns)
             if c.column.name in self._plan.key
         ]

@@ -16,6 +16,7 @@ from psycopg2.sql import SQL, Composed, Identifier, Literal
 
 from ri_declarative.database.plan import UpsertPlan
 from ri_declarative.database.sqlstate import Fault, fault_of, primary_message, problem_code
+from ri_declarative.database.staged import StagedRows
 from ri_declarative.database.upsert import STAGE, Upsert, numbers_array
 from ri_declarative.records import Problem
 
@@ -63,11 +64,11 @@ class Duplicates:
         self._lineage = lineage
         self._items = Identifier(lineage.books, "import_batch_items")
 
-    def sort_out(self, cursor: Cursor, lines: Mapping[int, int | None]) -> SortedOut:
-        """Judge the staged rows, number → line; rows that are not to be written are gone from staging."""
+    def sort_out(self, cursor: Cursor, rows: StagedRows) -> SortedOut:
+        """Judge the staged rows; those that are not to be written are gone from staging."""
         found = SortedOut()
-        numbers = list(lines)
-        groups = self._equal_keys(cursor, numbers, found)
+        lines = dict(zip(rows.numbers, rows.lines, strict=True))
+        groups = [] if self._are_different(rows) else self._equal_keys(cursor, rows.numbers, found)
         if self._plan.compares_keys_across_chunks:
             self._compare_with_batch(cursor, groups, lines, found)
         if self._plan.on_duplicate == "last":
@@ -80,6 +81,10 @@ class Duplicates:
         return found
 
     # ── equal keys in this chunk ─────────────────────────────────────────────────────────────
+
+    def _are_different(self, rows: StagedRows) -> bool:
+        """Whether the texts alone say that no two rows have one key: then the server need not be asked."""
+        return self._plan.key_is_exact and len(set(self._plan.keys_of(rows.columns))) == len(rows.numbers)
 
     def _equal_keys(self, cursor: Cursor, numbers: list[int], found: SortedOut) -> list[list[int]]:
         """Groups of two or more; a key that the server cannot read removes its row."""

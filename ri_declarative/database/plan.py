@@ -5,13 +5,17 @@ Made by the compiler from a pipeline and the catalogue; plain data, no SQL.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ri_declarative.database.catalogue import Column, Relation
+
+NUMBERS = ("int2", "int4", "int8")
+# A canonical text of these is the text of the value that is stored, and equal just when the values are.
+EXACT_TYPES = (*NUMBERS, "text", "varchar", "uuid")
 
 
 class State(Enum):
@@ -106,6 +110,22 @@ class UpsertPlan:
     def compares_keys_across_chunks(self) -> bool:
         """Whether the batch must know which keys it has met before."""
         return self.on_duplicate != "last" or self.on_conflict != "update"
+
+    @cached_property
+    def key_is_exact(self) -> bool:
+        """Whether records have equal keys just when the texts that were staged for them are equal."""
+        columns = [self.by_name[name] for name in self.key]
+        return all(
+            isinstance(c.source, Staged) and c.column.type_name in EXACT_TYPES and not c.column.nondeterministic
+            for c in columns
+        )
+
+    def keys_of(self, cells: Sequence[Sequence[str | None]]) -> Iterable[Any]:
+        """The key of each row, as texts, of the staging columns' cells. Only where `key_is_exact`."""
+        places = {name: place for place, name in enumerate(self.stage)}
+        sources = [self.by_name[name].source for name in self.key]
+        keys = [cells[places[source.cell]] for source in sources if isinstance(source, Staged)]
+        return keys[0] if len(keys) == 1 else zip(*keys, strict=True)
 
     @cached_property
     def by_name(self) -> dict[str, TargetColumn]:

@@ -2,7 +2,7 @@
 
     m   staging ⋈ look-ups ⟕ target, materialised: number, found, same, refused, the row's new values
     u   UPDATE where found and not same
-    i   INSERT where not found, in file order, ON CONFLICT (key) DO NOTHING
+    i   INSERT where not found, in file order where that shows; of a single row ON CONFLICT (key) DO NOTHING
     →   per staged row: number, state, target id
 
 Made from an `UpsertPlan`; every identifier and literal is quoted by the driver.
@@ -67,19 +67,23 @@ class Upsert:
 
     # ── statements ───────────────────────────────────────────────────────────────────────────
 
-    def set_statement(self, wave: int) -> Composed:
-        """Writes all staged rows of `wave`. Gives n, state, target id. No trigger may rewrite the key on the way."""
+    def set_statement(self, wave: int, *, skip_conflicts: bool = False) -> Composed:
+        """Writes all staged rows of `wave`. Gives n, state, target id. No trigger may rewrite the key on the way.
+
+        A key that another session has made meanwhile: SQLSTATE 23505, or with `skip_conflicts` a row of state x. To
+        look before each row whether it clashes takes a fifth of the whole time.
+        """
         source = SQL("(SELECT * FROM {} WHERE wave = {})").format(STAGE, Literal(wave))
         names = self._names_in_m()
         matches = SQL(" AND ").join(
             SQL("i.{} = {}").format(alias, names[name])
             for name, alias in zip(self.plan.key, self.key_names(), strict=True)
         )
-        return self._statement(source, matches)
+        return self._statement(source, matches, skip_conflicts=skip_conflicts)
 
     def row_statement(self, source: Composable) -> Composed:
         """Writes the one row of `source`: what was inserted is its own, whatever a trigger made of the key."""
-        return self._statement(source, SQL("true"))
+        return self._statement(source, SQL("true"), skip_conflicts=True)
 
     def rescue_statement(self, source: Composable, row: str) -> Composed:
         """Writes the one row of `source` when a trigger rewrites its key into one that exists.
@@ -135,7 +139,7 @@ class Upsert:
 
     # ── m: classify ──────────────────────────────────────────────────────────────────────────
 
-    def _statement(self, source: Composable, matches: Composable) -> Composed:
+    def _statement(self, source: Composable, matches: Composable, *, skip_conflicts: bool) -> Composed:
         updates = may_update(self.plan.on_conflict, self.plan.on_duplicate)
         return SQL(
             "WITH m AS MATERIALIZED ({classified}){update},\ni AS ({insert})\n"
@@ -146,7 +150,7 @@ class Upsert:
         ).format(
             classified=self._classify(source),
             update=SQL(",\nu AS ({})").format(self._update()) if updates else SQL(""),
-            insert=self._insert(),
+            insert=self._insert(skip_conflicts=skip_conflicts),
             updated=SQL("u.n IS NOT NULL") if updates else SQL("false"),
             updated_id=SQL("u.ri_id, ") if updates else SQL(""),
             join_update=SQL("LEFT JOIN u ON u.n = m.n ") if updates else SQL(""),
@@ -157,10 +161,8 @@ class Upsert:
         return SQL(
             "SELECT q.*, {refused} AS refused\n"
             "FROM (SELECT p.*, p.found AND NOT p.existing AND {same} AS same\n"
-            "      FROM ({rows} OFFSET 0) AS p) AS q{joins}\n"  # OFFSET 0: casts are made once, not wherever used
-            "ORDER BY {order}"  # two sessions that lock the same rows take them in the same order
+            "      FROM ({rows} OFFSET 0) AS p) AS q{joins}"  # OFFSET 0: casts are made once, not wherever used
         ).format(
-            order=self._key_order("q"),
             refused=self._predictions.number(),
             same=self._same(),
             rows=self._rows(source),
@@ -289,10 +291,12 @@ class Upsert:
 
     def _update(self) -> Composed:
         return SQL(
-            "UPDATE {target} AS t SET {sets} FROM m\n  WHERE {identity} AND m.found AND NOT m.existing AND NOT m.same "
-            "AND m.refused IS NULL RETURNING m.n, {target_id} AS ri_id"
+            "UPDATE {target} AS t SET {sets}\n  FROM (SELECT * FROM m WHERE m.found AND NOT m.existing AND NOT m.same "
+            "AND m.refused IS NULL ORDER BY {order}) AS m\n"  # two sessions lock the same rows in the same order
+            "  WHERE {identity} RETURNING m.n, {target_id} AS ri_id"
         ).format(
             target=self._target,
+            order=self._key_order("m"),
             sets=SQL(", ").join(
                 SQL("{} = {}").format(Identifier(c.column.name), self._updated_live(k, c))
                 for k, c in enumerate(self.plan.columns)
@@ -312,16 +316,16 @@ class Upsert:
             return SQL("CASE WHEN {} THEN {} ELSE {} END").format(Identifier("m", f"g{number}"), there, value)
         return SQL("COALESCE({}, {})").format(there, value) if column.on_update == "fill" else value
 
-    def _insert(self) -> Composed:
+    def _insert(self, *, skip_conflicts: bool) -> Composed:
         return SQL(
             "INSERT INTO {target} AS t ({columns})\n  SELECT {values} FROM m WHERE NOT m.found AND m.refused IS NULL "
-            "ORDER BY {order}\n  ON CONFLICT ({key}) DO NOTHING RETURNING {returned}, {target_id} AS ri_id"
+            "ORDER BY {order}\n  {skipped}RETURNING {returned}, {target_id} AS ri_id"
         ).format(
+            skipped=SQL("ON CONFLICT ({}) DO NOTHING ").format(_names(self.plan.key)) if skip_conflicts else SQL(""),
             order=SQL("m.n") if self.plan.relation.shows_order else self._key_order("m"),
             target=self._target,
             columns=_names(c.column.name for c in self.plan.columns),
             values=self._values_of_m(),
-            key=_names(self.plan.key),
             returned=SQL(", ").join(
                 SQL("{} AS {}").format(Identifier("t", name), alias)
                 for name, alias in zip(self.plan.key, self.key_names(), strict=True)

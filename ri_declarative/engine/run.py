@@ -8,12 +8,11 @@ database, so that both cores work and a signal handler never waits for a stateme
 from __future__ import annotations
 
 import logging
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
@@ -24,6 +23,7 @@ from ri_declarative.database.items import KeptRecords, keep
 from ri_declarative.database.ownership import Claim, Ownership, Standing, lost_ownership, standing
 from ri_declarative.database.store import Store
 from ri_declarative.engine.claims import POISON_AFTER, is_poison, next_claim
+from ri_declarative.engine.handover import quick_handover
 from ri_declarative.engine.limits import Limits
 from ri_declarative.engine.outcomes import check_outcomes, count
 from ri_declarative.engine.patience import Patience
@@ -56,7 +56,6 @@ from ri_declarative.sources.source import Source
 log = logging.getLogger("ri_declarative")
 T = TypeVar("T")
 
-_HANDOVER_S = 0.0005
 _CANCELS = 10  # asked of the server before the connection is cut: two seconds
 
 
@@ -109,7 +108,7 @@ class Run:
         Raises what stopped the run from outside, after the batch has been marked as stopped.
         """
         with (
-            _quick_handover(),
+            quick_handover(),
             ThreadPoolExecutor(1, "ri-writer") as writer,
             Heartbeat(self.store, self.owner) as self._heartbeat,
         ):
@@ -388,20 +387,6 @@ class Run:
         if isinstance(error, RiError):
             return StopReason.HOOK if error.code.startswith("hook") else StopReason.DATABASE
         return StopReason.ERROR
-
-
-@contextmanager
-def _quick_handover() -> Iterator[None]:
-    """Within: a thread gets the interpreter 0.5 ms after it has asked for it, not 5.
-
-    The writer asks after each answer of the server; while it waits, the server has nothing to do.
-    """
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(min(before, _HANDOVER_S))
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
 
 
 def _status(reason: StopReason | None) -> BatchStatus:

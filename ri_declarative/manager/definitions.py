@@ -91,8 +91,10 @@ class PipelineDefinition:
         return self.pipeline.spec.requires
 
     def processor(self, connection: Connection, source: Source, *, checks_header: bool) -> Processor:
-        processor = compile_pipeline(connection, self.pipeline, textual=source.textual, hooks=self.hooks)
         header = source.info.header
+        processor = compile_pipeline(
+            connection, self.pipeline, textual=source.textual, fields=len(header or ()), hooks=self.hooks
+        )
         if header is not None and checks_header:
             messages = processor.check_header(header, self._required_headers())
             if messages:

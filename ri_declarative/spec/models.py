@@ -344,5 +344,7 @@ class PipelineSpec(Model):
         examples=["many"],
     )
     chunk_size: Annotated[int, Field(ge=1, le=100_000)] = Field(
-        default=5000, description="Records per transaction.", examples=[1000]
+        default=5000,
+        description="Records per transaction, fewer where a record has more than 20 fields: 100,000 cells at most.",
+        examples=[1000],
     )

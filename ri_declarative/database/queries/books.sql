@@ -94,6 +94,8 @@ ORDER BY i.item_index;
 WITH RECURSIVE chain AS (
     SELECT i.id, i.batch_id, i.status, i.metadata, i.processed_at FROM {schema}.import_batch_items i
     WHERE i.batch_id = CAST(:batch_id AS uuid) AND i.status = 'failed'
+      -- asked once: most batches were never repeated, and their failed items need not be looked at
+      AND EXISTS (SELECT FROM {schema}.import_batches b WHERE b.parent_batch_id = CAST(:batch_id AS uuid))
   UNION ALL
     SELECT c.id, c.batch_id, c.status, c.metadata, c.processed_at
     FROM chain JOIN {schema}.import_batch_items c ON c.parent_item_id = chain.id
