@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import NamedTuple
 
 import psycopg2
@@ -136,8 +137,9 @@ class Direct:
         order = self._order(cells)
         if self._makes_identity:
             cells = [*cells, ids]
-        if order is not None:
-            cells = [[column[place] for place in order] for column in cells]
+        if order is not None and len(order) > 1:
+            in_order = itemgetter(*order)
+            cells = [in_order(column) for column in cells]
         return Encoded(ids, copy_text(cells))
 
     def _wants_defaults(self, rows: StagedRows) -> bool:

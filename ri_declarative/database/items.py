@@ -136,18 +136,27 @@ def _ends(
     _, status, action, problems, target_id, key_hash, data, tables, metadata, _ = zip(*outcomes, strict=True)
     if noted is not None:
         metadata = tuple({**(first or {}), **(then or {})} for first, then in zip(noted, metadata, strict=True))
-    label = _printable(target)
+    if any(tables) or any(problems):
+        label = _printable(target)
+        tables = tuple(None if why else (_printable(own) or label) for own, why in zip(tables, problems, strict=True))
+    else:
+        tables = (_printable(target),) * len(outcomes)
     return [
         status,
         action,
         [None if value is None else printable_json(value) for value in data],
         [printable_json(value) if value else None for value in metadata],
-        [None if why else (_printable(own) or label) for own, why in zip(tables, problems, strict=True)],
-        [_printable(text) for text in target_id],
+        tables,
+        target_id if _are_printable(target_id) else [_printable(text) for text in target_id],
         [_problems(why) if why else None for why in problems],
         [printable(describe(why)) if why else None for why in problems],
         key_hash,
     ]
+
+
+def _are_printable(texts: Sequence[str | None]) -> bool:
+    joined = "".join(filter(None, texts))
+    return joined.isascii() and "\0" not in joined
 
 
 def _printable(text: str | None) -> str | None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
-from ri_declarative.records import Counts, ItemStatus, Outcome, Record
+from ri_declarative.records import Action, Counts, ItemStatus, Outcome, Record
+
+_ENDS = (ItemStatus.COMPLETED, ItemStatus.FAILED, ItemStatus.SKIPPED)  # in the order of Counts, as Action's are
 
 
 def check_outcomes(chunk: Sequence[Record], outcomes: Sequence[Outcome]) -> None:
@@ -21,6 +22,6 @@ def check_outcomes(chunk: Sequence[Record], outcomes: Sequence[Outcome]) -> None
 
 def count(outcomes: Sequence[Outcome]) -> Counts:
     """How many of `outcomes` reached which end."""
-    found: Counter[str | None] = Counter(outcome.status for outcome in outcomes)
-    found.update(outcome.action for outcome in outcomes)
-    return Counts(**{name: found[name] for name in Counts._fields})
+    ends = [outcome.status for outcome in outcomes]
+    actions = [outcome.action for outcome in outcomes]
+    return Counts(*map(ends.count, _ENDS), *map(actions.count, Action))

@@ -35,7 +35,7 @@ def integer_text(column: ColumnType) -> Callable[[Any], str]:
 
 def numeric_text(column: ColumnType) -> Callable[[Any], str]:
     """For numeric and numeric(p,s): what does not fit is refused, where PostgreSQL would round."""
-    most_whole, most_fraction = _limits(column)
+    most_whole, most_fraction = most_digits(column)
 
     def numeric(value: Any) -> str:
         text = decimal_text(value) if type(value) is Decimal or type(value) is int else _number_text(value, column)
@@ -105,7 +105,7 @@ def _whole(value: Any, column: ColumnType) -> int:
     raise RefusedError("field.integer", f"expected a whole number for {column.name}, got {quoted(value)}")
 
 
-def _limits(column: ColumnType) -> tuple[int, int]:
+def most_digits(column: ColumnType) -> tuple[int, int]:
     """Digits before and after the point that surely fit; a minus, a leading or a trailing zero takes the long way."""
     if column.precision is None:
         return _MOST_WHOLE, _MOST_FRACTION

@@ -6,6 +6,7 @@ Records are made of columns where somebody wants to see them: most are never loo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import NoneType
 from typing import Any, overload
 
 from ri_declarative.stages.refusal import RefusedError
@@ -46,6 +47,11 @@ class Known(dict[Any, Any]):
         return list(map(self.__getitem__, values)), self.refused
 
 
+def has_none(values: Sequence[Any]) -> bool:
+    """Whether one of them is None. Not `None in values`: a Decimal takes a microsecond to say that it is not None."""
+    return NoneType in set(map(type, values))
+
+
 class RecordsOfColumns(Sequence[dict[str, Any]]):
     """The records that columns hold, each made when it is asked for; None in a column: the record lacks the field."""
 
@@ -53,7 +59,7 @@ class RecordsOfColumns(Sequence[dict[str, Any]]):
         """`columns`: at least one, all of one length."""
         self.columns = columns
         self._count = len(next(iter(columns.values())))
-        self._complete = not any(None in values for values in columns.values())
+        self._complete = not any(map(has_none, columns.values()))
 
     def __len__(self) -> int:
         return self._count

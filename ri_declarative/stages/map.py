@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
 from types import NoneType
 from typing import Any, NamedTuple
 
 from ri_declarative.records import Problem
 from ri_declarative.stages.canonical import canonical, is_storable_text
+from ri_declarative.stages.canonical_numbers import most_digits
 from ri_declarative.stages.column_types import ColumnType
 from ri_declarative.stages.columns import REFUSED, Known, RecordsOfColumns
 from ri_declarative.stages.parse import Chunk
+from ri_declarative.stages.plain_numbers import plain_numeric_texts
 from ri_declarative.stages.refusal import RefusedError, visible
 
 __all__ = ["CellRule", "ColumnType", "Mapper", "Row"]
@@ -34,6 +37,7 @@ class TextColumn:
         self._make = make
         self._takes_texts = column.category in ("text", "other")
         self._length = column.length
+        self._plain = plain_numeric_texts(*most_digits(column)) if column.category == "numeric" else None
         self._known: dict[type, Known] = {}  # by type: True is equal to 1, their texts are not
 
     def __call__(self, values: Sequence[Any]) -> tuple[Sequence[Any], bool]:
@@ -44,6 +48,10 @@ class TextColumn:
         if not kinds:
             return values, False
         kind = kinds.pop()
+        if kind is Decimal and not kinds and not has_none and self._plain is not None:
+            numbers = self._plain(values)
+            if numbers is not None:
+                return numbers, False
         if kinds or kind not in (str, int, bool):
             return self._each(values)
         if kind is str and self._takes_texts:

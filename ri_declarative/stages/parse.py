@@ -22,8 +22,9 @@ from ri_declarative.stages.headers import (
     match_header,
     unknown_message,
 )
+from ri_declarative.stages.plain_numbers import read_plain_numbers
 from ri_declarative.stages.refusal import RefusedError, quoted, visible
-from ri_declarative.stages.scalars import Kind, Reader, reader
+from ri_declarative.stages.scalars import Kind, Reader, read_number, reader
 
 __all__ = ["Chunk", "FieldRule", "Kind", "Parser", "unreadable"]
 
@@ -190,6 +191,8 @@ class Parser:
         if cell.clean is not None:
             texts = list(map(cell.clean, texts))
         has_absent = any(null in texts for null in self._nulls)  # without a hash of every cell
+        if cell.read is read_number and not has_absent and (numbers := read_plain_numbers(texts)) is not None:
+            return _ReadColumn(numbers, False, False)
         if cell.known is not None:
             values, has_refused = cell.known.all(texts)
             return _ReadColumn(values, has_absent, has_refused)

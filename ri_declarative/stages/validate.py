@@ -15,6 +15,7 @@ from uuid import UUID
 import jsonschema_rs
 
 from ri_declarative.records import Problem
+from ri_declarative.stages.columns import has_none
 from ri_declarative.stages.parse import Chunk
 from ri_declarative.stages.refusal import visible
 from ri_declarative.stages.schema_messages import problems_of
@@ -90,7 +91,7 @@ class _Fields:
             column = columns.get(name)
             if column is None:
                 return list(range(count))
-            if None in column:
+            if has_none(column):
                 found.update(place for place, value in enumerate(column) if value is None)
         for name, judge in self._judges.items():
             if (column := columns.get(name)) is not None:
@@ -105,7 +106,7 @@ class _Field:
 
     def suspects(self, column: Sequence[Any]) -> Iterable[int]:
         """The places of values that may be invalid; None stands for no value."""
-        values = [value for value in column if value is not None] if None in column else list(column)
+        values = [value for value in column if value is not None] if has_none(column) else list(column)
         if _is_certainly(self._all.is_valid, values):
             return ()
         is_valid = self._one.is_valid

@@ -21,15 +21,17 @@ SELECT id::text FROM {schema}.import_batches ORDER BY created_at DESC, id LIMIT 
 -- name: problem_groups
 -- The problems of a batch by status, code and field, biggest first, each with its first example.
 SELECT g.code, g.field, g.status, g.count, e.source_line AS example_line, e.message AS example_message
-FROM (SELECT p ->> 'code' AS code, p ->> 'field' AS field, i.status, pg_catalog.count(*) AS count, pg_catalog.min(i.item_index) AS first
-      FROM {schema}.import_batch_items i CROSS JOIN LATERAL pg_catalog.jsonb_array_elements(i.problems) AS p
+FROM (SELECT p.code, p.field, i.status, pg_catalog.count(*) AS count, pg_catalog.min(i.item_index) AS first
+      FROM {schema}.import_batch_items i
+      CROSS JOIN LATERAL pg_catalog.jsonb_to_recordset(i.problems) AS p (code text, field text)
       WHERE i.batch_id = CAST(:batch_id AS uuid) AND i.status IN ('failed', 'skipped')
       GROUP BY 1, 2, 3) AS g
 CROSS JOIN LATERAL (
-      SELECT i.source_line, p ->> 'message' AS message
-      FROM {schema}.import_batch_items i CROSS JOIN LATERAL pg_catalog.jsonb_array_elements(i.problems) AS p
+      SELECT i.source_line, p.message
+      FROM {schema}.import_batch_items i
+      CROSS JOIN LATERAL pg_catalog.jsonb_to_recordset(i.problems) AS p (code text, field text, message text)
       WHERE i.batch_id = CAST(:batch_id AS uuid) AND i.item_index = g.first
-        AND p ->> 'code' = g.code AND p ->> 'field' IS NOT DISTINCT FROM g.field
+        AND p.code = g.code AND p.field IS NOT DISTINCT FROM g.field
       LIMIT 1) AS e
 ORDER BY g.status, g.count DESC, g.code, g.field;
 
