@@ -19,7 +19,7 @@ from processes import Run
 from shop import Shop
 
 TEN = 10
-REFUSED_EVERY = 20  # of the records in the batch whose status is asked: 5 %
+REFUSED_EVERY = 100  # of the records in the batch whose status is asked: 1 %
 _DURATION = re.compile(r" duration: ([\d.]+) ms")
 
 

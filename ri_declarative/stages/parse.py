@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 from ri_declarative.records import Problem, Record
 from ri_declarative.stages.cleaners import Cleaning, cleaning
-from ri_declarative.stages.columns import REFUSED, Known, RecordsOfColumns
+from ri_declarative.stages.columns import REFUSED, Known, RecordsOfColumns, has_none
 from ri_declarative.stages.headers import (
     FieldRule,
     Header,
@@ -68,6 +68,7 @@ class _ReadColumn(NamedTuple):
     values: Sequence[Any]
     has_absent: bool  # some are _NOTHING
     has_refused: bool  # some are REFUSED
+    may_have_none: bool = False  # JSON in a cell, or a corrected value that is taken as it is
 
     def or_none(self) -> Sequence[Any]:
         """The values, None for absent ones."""
@@ -165,12 +166,9 @@ class Parser:
             read = {cell.name: self._read_column(cell, by_header[cell.header]) for cell in plan.cells}
         except (TypeError, AttributeError):  # a value that is no text, in a corrected record
             return None
-        columns = {
-            name: [None if value is _NOTHING else value for value in column.values]
-            if column.has_absent
-            else column.values
-            for name, column in read.items()
-        }
+        if any(has_none(column.values) for column in read.values() if column.may_have_none):
+            return None  # a null is a value, which columns cannot say
+        columns = {name: column.or_none() for name, column in read.items()}
         made = RecordsOfColumns(columns)
         refused = {
             place
@@ -195,11 +193,11 @@ class Parser:
             return _ReadColumn(numbers, False, False)
         if cell.known is not None:
             values, has_refused = cell.known.all(texts)
-            return _ReadColumn(values, has_absent, has_refused)
+            return _ReadColumn(values, has_absent, has_refused, cell.name in self._changeable)
         if not has_absent:
-            return _ReadColumn(texts, False, False)
+            return _ReadColumn(texts, False, False, True)
         nulls = self._nulls
-        return _ReadColumn([_NOTHING if text in nulls else text for text in texts], True, False)
+        return _ReadColumn([_NOTHING if text in nulls else text for text in texts], True, False, True)
 
     def _read(self, source: Mapping[str, Any], plan: _Plan) -> dict[str, Any] | tuple[Problem, ...]:
         if not plan.problems:
