@@ -49,8 +49,7 @@ class Position:
             raise self._fault
         chunk: list[Record] = []
         try:
-            for record in itertools.islice(self._records, size):
-                chunk.append(record)  # one by one: what came before a fault stays
+            chunk.extend(itertools.islice(self._records, size))  # what came before a fault stays in the list
         except SourceFault as fault:
             if not chunk:
                 raise

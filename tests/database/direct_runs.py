@@ -108,10 +108,17 @@ def in_both_ways(bench: Workbench, case: Case, *, size: int = 5) -> Result:
     """What small chunks leave behind, which is what one big chunk does."""
     _, whole = case.run(bench, BIG)
     _, parts = case.run(bench, size)
-    assert parts.items == whole.items
-    assert parts.rows == whole.rows
-    assert parts.counts == whole.counts
+    assert parts.items == whole.items, _unlike(parts.items, whole.items)
+    assert parts.rows == whole.rows, _unlike(parts.rows, whole.rows)
+    assert parts.counts == whole.counts, (parts.counts, whole.counts)
     return parts
+
+
+def _unlike(parts: Sequence[Any], whole: Sequence[Any]) -> str:
+    """What only one of the two ways left behind; pytest explains the assertions of test modules alone."""
+    only = [f"in small chunks: {one}" for one in parts if one not in whole]
+    only += [f"in one big chunk: {one}" for one in whole if one not in parts]
+    return "\n".join(only[:8])
 
 
 def numbered(count: int, changed: Mapping[int, str] | None = None) -> str:

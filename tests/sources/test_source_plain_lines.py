@@ -114,7 +114,7 @@ def test_a_quote_in_one_block_does_not_change_how_others_are_read() -> None:
 
 def test_a_file_of_nothing_but_ragged_lines_is_read_in_time_that_grows_with_its_length() -> None:
     took = []
-    for count in (3_000, 24_000):
+    for count in (2_000, 16_000):
         begun = time.process_time()
         assert len(read_csv(b"a,b\n" + b"1\n" * count)) == count
         took.append(time.process_time() - begun)
