@@ -49,6 +49,12 @@ class Column:
     can_insert: bool
     can_update: bool
 
+    @property
+    def default_shows_order(self) -> bool:
+        """Whether its default may give each row of a statement another value, by what was inserted before."""
+        sql = self.default_sql or ""
+        return "(" in sql and sql not in _ORDERLESS
+
 
 @dataclass(frozen=True)
 class Index:
@@ -115,6 +121,7 @@ class Relation:
     kind: str  # pg_class.relkind: r table, p partitioned, v view, f foreign, m materialized view
     row_security: bool
     has_rules: bool
+    has_children: bool  # tables that inherit from it, other than partitions
     can_select: bool
     can_insert: bool
     can_update: bool
@@ -133,8 +140,7 @@ class Relation:
     @cached_property
     def shows_order(self) -> bool:
         """Whether rows keep a trace of the order in which they were inserted: a serial number, a clock."""
-        defaults = [column.default_sql or "" for column in self.columns.values()]
-        return self.kind not in ("r", "p") or any("(" in sql and sql not in _ORDERLESS for sql in defaults)
+        return self.kind not in ("r", "p") or any(column.default_shows_order for column in self.columns.values())
 
     @cached_property
     def primary_key(self) -> tuple[str, ...]:
@@ -181,6 +187,7 @@ def read_relation(connection: Connection, name: str) -> Relation | None:
         kind=head["kind"],
         row_security=head["row_security"],
         has_rules=head["has_rules"],
+        has_children=head["has_children"],
         can_select=head["usable"] and head["can_select"],
         can_insert=head["usable"] and head["can_insert"],
         can_update=head["usable"] and head["can_update"],

@@ -32,6 +32,7 @@ from ri_declarative.records import Action, ItemStatus, Outcome, Problem
 log = logging.getLogger("ri_declarative")
 
 MAX_WAVES = 8
+_MOST_UNDONE = 3  # then a run no longer tries what the server refuses
 _ACTIONS = {
     State.INSERTED.value: Action.INSERTED,
     State.UPDATED.value: Action.UPDATED,
@@ -45,14 +46,20 @@ class ChunkWriter:
     def __init__(self, upsert: Upsert, duplicates: Duplicates, direct: Direct | None = None) -> None:
         self._upsert = upsert
         self._direct = direct
+        self._undone = 0  # chunks that it wrote in vain
         self._all_were_new = False  # the rows of the last chunk
         self._plan = upsert.plan
         self._duplicates = duplicates
         self._columns = SQL(", ").join(Identifier(name) for name in ("n", "line", *self._plan.stage))
 
+    @property
+    def _is_likely_new(self) -> bool:
+        """Whether the next chunk may go straight into the target."""
+        return self._all_were_new and self._undone < _MOST_UNDONE
+
     def encode(self, rows: StagedRows) -> None:
         """Make what will be sent, as far as it can be told, beside the server's work on the chunk before."""
-        if self._direct is not None and self._all_were_new:
+        if self._direct is not None and self._is_likely_new:
             self._direct.encode(rows)
         elif rows.numbers:
             _ = rows.text
@@ -63,8 +70,9 @@ class ChunkWriter:
             return []
         try:
             outcomes = None
-            if self._direct is not None and self._all_were_new and not isolate:
+            if self._direct is not None and self._is_likely_new and not isolate:
                 outcomes = self._direct.write(cursor, rows)
+                self._undone += outcomes is None
             if outcomes is None:
                 outcomes = self._write_staged(cursor, rows, isolate=isolate)
                 self._all_were_new = all(outcome.action is Action.INSERTED for outcome in outcomes)

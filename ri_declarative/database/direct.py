@@ -42,7 +42,8 @@ _RANDOM_UUID = "gen_random_uuid()"
 def is_direct(plan: UpsertPlan) -> bool:
     """Whether COPY into the target does what the set-based statement does, for rows that are new."""
     relation = plan.relation
-    plain = relation.kind in "rp" and not (relation.row_security or relation.has_rules or relation.write_trigger)
+    odd = relation.row_security or relation.has_rules or relation.has_children or relation.write_trigger
+    plain = relation.kind in "rp" and not odd
     return (
         plain
         and plan.row_by_row is None
@@ -70,7 +71,10 @@ def _identity_is_known(plan: UpsertPlan) -> bool:
     mapped = plan.by_name.get(column.name)
     if mapped is not None:
         return isinstance(mapped.source, Staged)
-    return column.default_sql is not None and column.can_insert and not column.denied_sequence
+    # Ids are asked for before any row is there: another default may want to repeat its row's own (currval).
+    others = [c for c in plan.relation.columns.values() if c.name not in plan.by_name and c is not column]
+    alone = not column.default_shows_order or not any(c.default_shows_order for c in others)
+    return alone and column.default_sql is not None and column.can_insert and not column.denied_sequence
 
 
 class Encoded(NamedTuple):

@@ -50,6 +50,7 @@ class DelimitedReader:
         self._stream = stream
         self._window = LineWindow(stream, encoding)
         self._reread = 0
+        self._odd_block = -1  # the block in which something else than a record of one line was met last
         declared = options.delimiter is not None
         self._header, self._body = read_header(self._window, delimiter, declared=declared, name=stream.name)
         self._window.keep_from = self._body
@@ -75,8 +76,9 @@ class DelimitedReader:
         """Records of lines without quotes and bad bytes, block by block; where something else begins."""
         window, header, width, delimiter = self._window, self._header, self._dialect.width, self._dialect.delimiter
         index, number = place
-        while lines := window.plain(number):
+        while window.blocks != self._odd_block and (lines := window.plain(number)):
             if max(map(len, lines)) > FIELD_CAP:
+                self._odd_block = window.blocks
                 break
             for line in lines:
                 text = line.rstrip("\r\n")
@@ -86,6 +88,7 @@ class DelimitedReader:
                     yield Record(index, number, dict(zip(header, row, strict=False)))
                     index += 1
                 elif text:
+                    self._odd_block = window.blocks  # it may hold thousands: their block is not begun again for each
                     return _Next(index, number - 1)
                 window.keep_from = number
         return _Next(index, number)

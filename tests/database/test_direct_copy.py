@@ -258,7 +258,7 @@ POLICIES = [(c, d) for c in ("update", "ignore", "error") for d in ("last", "fir
 
 
 @pytest.mark.parametrize(("on_conflict", "on_duplicate"), POLICIES)
-@pytest.mark.parametrize("key_type", ["int", "text", "numeric"])
+@pytest.mark.parametrize("key_type", ["text", "numeric"])
 def test_keys_that_exist_or_come_again(
     workbench: Workbench, on_conflict: str, on_duplicate: str, key_type: str
 ) -> None:
@@ -315,7 +315,7 @@ IDS = {
 }
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("made", IDS)
 def test_any_file_leaves_the_same(workbench: Workbench, made: str, seed: int) -> None:
     dice = random.Random(f"{made} {seed}")
@@ -557,13 +557,12 @@ def inserting(other: Any, *keys: int) -> Callable[[Workbench], None]:
 
 
 @pytest.mark.parametrize("raced", [3, 8])
-@pytest.mark.parametrize("key_type", ["int", "numeric"])
 @pytest.mark.parametrize("on_conflict", ["update", "ignore", "error"])
 def test_a_key_that_another_session_commits_meanwhile_is_one_that_exists(
-    workbench: Workbench, other: Any, on_conflict: str, key_type: str, raced: int
+    workbench: Workbench, other: Any, on_conflict: str, raced: int
 ) -> None:
     case = Case(
-        f"CREATE TABLE t (k {key_type} PRIMARY KEY, v text)",
+        PLAIN,
         KV,
         numbered(17),
         more=f"on_conflict: {on_conflict}",

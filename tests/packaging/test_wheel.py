@@ -21,7 +21,7 @@ def distributions(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Both built from a copy, so that nothing of this checkout's building lies around."""
     folder = tmp_path_factory.mktemp("dist")
     copy = folder / "source"
-    ignored = shutil.ignore_patterns(".git", ".venv", ".ri", "__pycache__", "*_cache", "dist", "build")
+    ignored = shutil.ignore_patterns(".git", ".venv", ".venv-peers", ".ri", "__pycache__", "*_cache", "dist", "build")
     shutil.copytree(REPOSITORY, copy, ignore=ignored)
     subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-d", folder], cwd=copy, check=True, capture_output=True

@@ -2,6 +2,7 @@
 -- The relation a pipeline names: by schema and name, or by name along the search path.
 SELECT c.oid, n.nspname AS schema, c.relname AS name, c.relkind AS kind,
        pg_catalog.row_security_active(c.oid) AS row_security, c.relhasrules AS has_rules,
+       c.relkind = 'r' AND c.relhassubclass AS has_children,
        pg_catalog.has_schema_privilege(n.oid, 'USAGE') AS usable,
        pg_catalog.has_table_privilege(c.oid, 'SELECT')
            OR pg_catalog.has_any_column_privilege(c.oid, 'SELECT') AS can_select,
@@ -127,6 +128,10 @@ LEFT JOIN pg_catalog.pg_class fc ON fc.oid = c.confrelid
 LEFT JOIN pg_catalog.pg_namespace fn ON fn.oid = fc.relnamespace
 WHERE c.conrelid = :oid AND c.contype IN ('c', 'f')
   AND COALESCE(pg_catalog.to_jsonb(c) ->> 'conenforced', 'true') = 'true'
+  -- a foreign key is asked by triggers, which may be switched off
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgconstraint = c.oid AND t.tgrelid = c.conrelid
+                  AND t.tgenabled = ANY (CASE pg_catalog.current_setting('session_replication_role')
+                                         WHEN 'replica' THEN ARRAY['D', 'O'] ELSE ARRAY['D', 'R'] END::"char"[]))
 ORDER BY c.conname;
 
 -- name: triggers
