@@ -83,6 +83,8 @@ def printable(text: str) -> str:
     >>> printable("a\x00\udc80")
     'a\\x00\\udc80'
     """
+    if text.isascii() and "\0" not in text:
+        return text
     return text.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00")
 
 

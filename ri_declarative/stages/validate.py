@@ -7,6 +7,7 @@ and travel on unchanged.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import date, time
 from itertools import islice
 from typing import Any
@@ -62,6 +63,8 @@ class Validator:
 
     def _problems(self, record: dict[str, Any]) -> tuple[Problem, ...]:
         """Empty when the record is valid once its dates are read as text."""
+        with suppress(ValueError):
+            return self._schema_problems(record)
         try:
             return self._schema_problems(_as_json(record))
         except UnicodeEncodeError:
