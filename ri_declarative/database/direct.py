@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from operator import itemgetter
-from typing import NamedTuple
 
 import psycopg2
 from psycopg2.extensions import cursor as Cursor
@@ -18,18 +17,18 @@ from psycopg2.sql import SQL, Identifier, Literal
 
 from ri_declarative.database.copy import Cells, copy_in, copy_text
 from ri_declarative.database.key_index import has_key_index
+from ri_declarative.database.looked_up import look_up
 from ri_declarative.database.plan import (
     EXACT_TYPES,
     NUMBERS,
     Constant,
     LookedUp,
-    RunFact,
     Staged,
     TargetColumn,
     UpsertPlan,
 )
 from ri_declarative.database.sqlstate import Fault, fault_of
-from ri_declarative.database.staged import StagedRows
+from ri_declarative.database.staged import Encoded, StagedRows
 from ri_declarative.database.upsert import RunFacts
 from ri_declarative.records import ITEM_PREFIX, Action, ItemStatus, Outcome
 
@@ -48,17 +47,20 @@ def is_direct(plan: UpsertPlan) -> bool:
         plain
         and plan.row_by_row is None
         and not plan.compares_keys_across_chunks
-        and not plan.lookups
-        and all(_is_plain(c) for c in plan.columns)
+        and all(_is_plain(c, plan) for c in plan.columns)
         and plan.key_is_exact
         and _identity_is_known(plan)
     )
 
 
-def _is_plain(target: TargetColumn) -> bool:
+def _is_plain(target: TargetColumn, plan: UpsertPlan) -> bool:
     column = target.column
-    in_catalogue = column.type_schema == "pg_catalog" and column.type_name in _TYPES
-    return in_catalogue and not column.domain and not isinstance(target.source, LookedUp)
+    if column.domain or column.type_schema != "pg_catalog":
+        return False
+    if not isinstance(target.source, LookedUp):
+        return column.type_name in _TYPES
+    take = plan.lookups[target.source.lookup].take
+    return column.type_name in EXACT_TYPES and (column.type_oid, column.typmod) == (take.type_oid, take.typmod)
 
 
 def _identity_is_known(plan: UpsertPlan) -> bool:
@@ -75,13 +77,6 @@ def _identity_is_known(plan: UpsertPlan) -> bool:
     others = [c for c in plan.relation.columns.values() if c.name not in plan.by_name and c is not column]
     alone = not column.default_shows_order or not any(c.default_shows_order for c in others)
     return alone and column.default_sql is not None and column.can_insert and not column.denied_sequence
-
-
-class Encoded(NamedTuple):
-    """What COPY is given, and the ids of the rows in file order."""
-
-    ids: Cells
-    text: bytes
 
 
 class Direct:
@@ -107,27 +102,27 @@ class Direct:
 
     def encode(self, rows: StagedRows) -> None:
         """Make what will be sent, where nothing has to be asked of the database for it."""
-        if rows.numbers and not self._wants_defaults(rows) and not self._asks_for_ids:
-            rows.made["direct"] = self._encoded(rows, self._own_ids(rows))
+        if rows.numbers and not (self._asks_for_ids or self._plan.lookups or self._wants_defaults(rows)):
+            rows.encoded = self._encoded(rows, self._own_ids(rows), [])
 
     def write(self, cursor: Cursor, rows: StagedRows) -> list[Outcome] | None:
         """One outcome per row, or None when nothing was written. Raises what is no record's fault."""
         if self._wants_defaults(rows):
             return None
+        encoded, rows.encoded = rows.encoded, None  # another attempt makes other ids
         cursor.execute("SAVEPOINT ri_direct")
         try:
-            if "direct" not in rows.made:
-                ids = self._asked_ids(cursor, len(rows.numbers)) if self._asks_for_ids else self._own_ids(rows)
-                rows.made["direct"] = self._encoded(rows, ids)
-            encoded: Encoded = rows.made.pop("direct")  # another attempt makes other ids
-            copy_in(cursor, self._copy, encoded.text)
-            cursor.execute(SQL("SET CONSTRAINTS ALL IMMEDIATE; {}").format(has_key_index(self._plan)))
-            [(is_written,)] = cursor.fetchall()  # without the index nobody has refused a key that exists
+            encoded = encoded or self._asked(cursor, rows)
+            is_written = encoded is not None
+            if encoded is not None:
+                copy_in(cursor, self._copy, encoded.text)
+                cursor.execute(SQL("SET CONSTRAINTS ALL IMMEDIATE; {}").format(has_key_index(self._plan)))
+                [(is_written,)] = cursor.fetchall()  # without the index nobody has refused a key that exists
         except psycopg2.Error as error:
             if fault_of(error.pgcode) not in (Fault.RECORD, Fault.OURS, Fault.PIPELINE):
                 raise
             is_written = False
-        if not is_written:
+        if not is_written or encoded is None:
             cursor.execute("ROLLBACK TO SAVEPOINT ri_direct; RELEASE SAVEPOINT ri_direct")
             return None
         cursor.execute("RELEASE SAVEPOINT ri_direct")
@@ -136,8 +131,16 @@ class Direct:
             for n, target_id in zip(rows.numbers, encoded.ids, strict=True)
         ]
 
-    def _encoded(self, rows: StagedRows, ids: Cells) -> Encoded:
-        cells = [self._cells(c, rows) for c in self._plan.columns]
+    def _asked(self, cursor: Cursor, rows: StagedRows) -> Encoded | None:
+        """What will be sent, with what the database says; None: some row is to be refused."""
+        looked_up = look_up(cursor, self._plan, rows)
+        if looked_up is None:
+            return None
+        ids = self._asked_ids(cursor, len(rows.numbers)) if self._asks_for_ids else self._own_ids(rows)
+        return self._encoded(rows, ids, looked_up)
+
+    def _encoded(self, rows: StagedRows, ids: Cells, looked_up: Sequence[Cells]) -> Encoded:
+        cells = [self._cells(c, rows, looked_up) for c in self._plan.columns]
         order = self._order(cells)
         if self._makes_identity:
             cells = [*cells, ids]
@@ -150,13 +153,14 @@ class Direct:
         """Whether some row leaves a field to its column's default: COPY has one list of columns for all rows."""
         return any(any(rows.columns[self._places[mark]]) for mark in self._marks)
 
-    def _cells(self, target: TargetColumn, rows: StagedRows) -> Cells:
+    def _cells(self, target: TargetColumn, rows: StagedRows, looked_up: Sequence[Cells] = ()) -> Cells:
         source = target.source
+        if isinstance(source, LookedUp):
+            return looked_up[source.lookup]
         if isinstance(source, Staged):
             return rows.columns[self._places[source.cell]]
         if isinstance(source, Constant):
             return [source.text] * len(rows.numbers)
-        assert isinstance(source, RunFact)
         if source.name == "line":
             return [None if line is None else str(line) for line in rows.lines]
         if source.name == "item_id":

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import NamedTuple
 
 from ri_declarative.database.copy import Cells, copy_text
 
 
-@dataclass(frozen=True)
+class Encoded(NamedTuple):
+    """Rows as COPY into the target takes them, and their target ids in file order."""
+
+    ids: Cells
+    text: bytes
+
+
+@dataclass
 class StagedRows:
     """Mapped records: the canonical texts of each of the plan's staging columns."""
 
     numbers: list[int]  # ascending
     lines: list[int | None]
     columns: list[Cells]
-    made: dict[str, Any] = field(default_factory=dict)  # what one way of writing them has made beforehand
+    encoded: Encoded | None = None  # made beforehand, for one attempt
 
     @cached_property
     def text(self) -> bytes:

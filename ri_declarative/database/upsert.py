@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from psycopg2.sql import SQL, Composable, Composed, Identifier, Literal
 
-from ri_declarative.database.catalogue import Column
+from ri_declarative.database.casts import cast_to, comparable
 from ri_declarative.database.plan import (
     Constant,
     LookedUp,
@@ -32,10 +32,6 @@ from ri_declarative.database.predictions import Predictions
 from ri_declarative.records import ITEM_PREFIX
 
 STAGE = Identifier("pg_temp", "ri_stage")
-# Types without an equality that means "the same value"; compared by another type instead.
-_COMPARE_AS = {"json": "jsonb", "xml": "text", "citext": "text"} | dict.fromkeys(
-    ("point", "line", "lseg", "box", "path", "polygon", "circle"), "text"
-)
 
 
 @dataclass(frozen=True)
@@ -110,7 +106,7 @@ class Upsert:
         name = Identifier(column.column.name)
         value: Composable = SQL("EXCLUDED.{}").format(name)
         if isinstance(column.source, Staged):
-            value = _cast(Identifier(row, column.source.cell), column.column)
+            value = cast_to(Identifier(row, column.source.cell), column.column)
         if column.keep_missing:
             value = SQL("CASE WHEN {} THEN t.{} ELSE {} END").format(self._is_missing(column, row), name, value)
         if column.on_update == "fill":
@@ -202,8 +198,8 @@ class Upsert:
                 table=Identifier(lookup.schema, lookup.table),
                 alias=Identifier(f"l{k}"),
                 on=SQL(" AND ").join(
-                    SQL("{} = {}").format(Identifier(f"l{k}", column.name), _cast(Identifier("s", staged.cell), column))
-                    for column, staged in lookup.match
+                    SQL("{} = {}").format(Identifier(f"l{k}", match.name), cast_to(Identifier("s", staged.cell), match))
+                    for match, staged in lookup.match
                 ),
             )
             for k, lookup in enumerate(self.plan.lookups)
@@ -233,7 +229,7 @@ class Upsert:
     def _same(self) -> Composed:
         pairs = [
             SQL("{} IS NOT DISTINCT FROM {}").format(
-                _comparable(Identifier("p", f"v{k}"), c.column), _comparable(Identifier("p", f"o{k}"), c.column)
+                comparable(Identifier("p", f"v{k}"), c.column), comparable(Identifier("p", f"o{k}"), c.column)
             )
             for k, c in enumerate(self.plan.columns)
             if self._is_compared(c)
@@ -271,12 +267,12 @@ class Upsert:
     def _plain(self, column: TargetColumn) -> Composable:
         source = column.source
         if isinstance(source, Staged):
-            return _cast(Identifier("s", source.cell), column.column)
+            return cast_to(Identifier("s", source.cell), column.column)
         if isinstance(source, Constant):
-            return _cast(Literal(source.text), column.column)
+            return cast_to(Literal(source.text), column.column)
         if isinstance(source, RunFact):
-            return _cast(self._facts.expression(source.name), column.column)
-        return _cast(Identifier(f"l{source.lookup}", self.plan.lookups[source.lookup].take.name), column.column)
+            return cast_to(self._facts.expression(source.name), column.column)
+        return cast_to(Identifier(f"l{source.lookup}", self.plan.lookups[source.lookup].take.name), column.column)
 
     def _is_missing(self, column: TargetColumn, row: str = "s") -> Composable:
         source = column.source
@@ -377,23 +373,6 @@ def numbers_array(numbers: Iterable[int]) -> Composed:
 
 def _names(names: Iterable[str]) -> Composed:
     return SQL(", ").join(Identifier(name) for name in names)
-
-
-def _cast(value: Composable, column: Column) -> Composed:
-    if column.type_name == "money":  # its text form depends on lc_monetary
-        value = SQL("CAST({} AS numeric)").format(value)
-    cast = SQL("CAST({} AS {})").format(value, Identifier(column.type_schema, column.type_name))
-    if column.collation is None:
-        return cast
-    return SQL("({} COLLATE {})").format(cast, Identifier(*column.collation))
-
-
-def _comparable(value: Composable, column: Column) -> Composable:
-    other = "text" if column.nondeterministic else _COMPARE_AS.get(column.type_name)
-    if other is None:
-        return value
-    collation = SQL(' COLLATE "C"') if other == "text" else SQL("")
-    return SQL("CAST({} AS {}){}").format(value, SQL(other), collation)
 
 
 def _verbatim(text: str) -> SQL:
