@@ -30,13 +30,13 @@ def look_up(cursor: Cursor, plan: UpsertPlan, rows: StagedRows) -> list[Cells] |
 
 def _statement(lookup: Lookup, columns: list[tuple[str | None, ...]]) -> Composed:
     names = [Identifier(f"m{k}") for k in range(len(columns))]
-    arrays = [SQL("CAST({} AS text[])").format(Literal(list(column))) for column in columns]
+    arrays = [SQL("pg_catalog.unnest(CAST({} AS text[]))").format(Literal(list(column))) for column in columns]
     matches = [
         SQL("{} = {}").format(Identifier("l", column.name), cast_to(Identifier("s", f"m{k}"), column))
         for k, (column, _) in enumerate(lookup.match)
     ]
     return SQL(
-        "SELECT {names}, CAST({take} AS text) FROM pg_catalog.unnest({arrays}) AS s ({names}) JOIN {table} AS l ON {on}"
+        "SELECT {names}, CAST({take} AS text) FROM ROWS FROM ({arrays}) AS s ({names}) JOIN {table} AS l ON {on}"
     ).format(
         names=SQL(", ").join(names),
         take=Identifier("l", lookup.take.name),

@@ -608,3 +608,54 @@ def test_records_of_many_fields_come_in_smaller_chunks(workbench: Workbench) -> 
     with workbench.manager() as manager:
         manager.run_pipeline("p", file, on_progress=lambda progress: seen.append(progress.counts.processed))
     assert [count for count in dict.fromkeys(seen) if count] == [10, 20, 25]
+
+
+# ── look-ups ─────────────────────────────────────────────────────────────────────────────────────
+
+COUNTRIES = (
+    "CREATE TABLE country (id int PRIMARY KEY, code varchar(2) UNIQUE, region text, UNIQUE (region, code));"
+    "INSERT INTO country VALUES (1, 'DE', 'EU'), (2, 'FR', 'EU'), (3, 'JP', 'AS'), (4, NULL, 'XX');"
+    "CREATE TABLE t (k int PRIMARY KEY, country_id int REFERENCES country)"
+)
+TAKES_ID = "k: k, country_id: {lookup: shop.country, match: {code: c}, take: id, missing: %s}"
+IDS = "k, country_id"
+
+
+def codes(*given: str) -> str:
+    return "k,c\n" + "".join(f"{k},{code}\n" for k, code in enumerate(given))
+
+
+def test_look_ups_take_what_the_join_takes(workbench: Workbench, ways: Ways) -> None:
+    result = in_both_ways(
+        workbench, Case(COUNTRIES, TAKES_ID % "fail", codes(*(["DE", "FR", "", "JP", "DE"] * 3)), show=IDS)
+    )
+    assert ways == [True, True]
+    assert {("(5,1)",), ("(6,2)",), ("(7,)",), ("(8,3)",), ("(9,1)",)} < set(result.rows)
+
+
+def test_a_look_up_without_a_partner_fails_its_record_only(workbench: Workbench, ways: Ways) -> None:
+    given = ["DE"] * 7 + ["UK"] + ["FR"] * 7
+    result = in_both_ways(workbench, Case(COUNTRIES, TAKES_ID % "fail", codes(*given)))
+    assert ways == [False]
+    assert result.counts.failed == 1
+
+
+def test_a_look_up_that_may_miss_gives_null(workbench: Workbench, ways: Ways) -> None:
+    result = in_both_ways(workbench, Case(COUNTRIES, TAKES_ID % "'null'", codes(*(["DE", "UK", ""] * 4)), show=IDS))
+    assert ways == [True, True]
+    assert {("(6,1)",), ("(7,)",), ("(8,)",)} < set(result.rows)
+
+
+def test_a_look_up_by_two_columns(workbench: Workbench, ways: Ways) -> None:
+    columns = "k: k, country_id: {lookup: shop.country, match: {region: r, code: c}, take: id, missing: 'null'}"
+    rows = ["EU,DE", "AS,DE", ",DE", "AS,JP", "EU,", "EU,FR"] * 2
+    content = "k,r,c\n" + "".join(f"{k},{row}\n" for k, row in enumerate(rows))
+    result = in_both_ways(workbench, Case(COUNTRIES, columns, content, show=IDS))
+    assert ways == [True, True]
+    assert {("(6,1)",), ("(7,)",), ("(8,)",), ("(9,3)",), ("(10,)",), ("(11,2)",)} < set(result.rows)
+
+
+def test_what_a_look_up_takes_of_another_type_is_left_to_the_statement(workbench: Workbench, ways: Ways) -> None:
+    ddl = COUNTRIES.replace("country_id int REFERENCES country", "country_id bigint")
+    in_both_ways(workbench, Case(ddl, TAKES_ID % "fail", codes(*(["DE", "FR"] * 6))))
+    assert ways == []

@@ -45,7 +45,18 @@ def test_args_are_passed_to_pytest(clone: Path) -> None:
 
 def test_make_alone_lists_the_targets(clone: Path) -> None:
     listed = [line.split()[1] for line in make(clone).stdout.splitlines()]
-    assert listed == ["help", "demo", "test", "test-faults", "soak", "bench", "bench-peers", "bench-growth", "lint", "clean"]
+    assert listed == [
+        "help",
+        "demo",
+        "test",
+        "test-faults",
+        "soak",
+        "bench",
+        "bench-peers",
+        "bench-growth",
+        "lint",
+        "clean",
+    ]
 
 
 def test_clean_keeps_the_embedded_database(clone: Path) -> None:
