@@ -618,7 +618,7 @@ COUNTRIES = (
     "CREATE TABLE t (k int PRIMARY KEY, country_id int REFERENCES country)"
 )
 TAKES_ID = "k: k, country_id: {lookup: shop.country, match: {code: c}, take: id, missing: %s}"
-IDS = "k, country_id"
+SHOWN = "k, country_id"
 
 
 def codes(*given: str) -> str:
@@ -627,7 +627,7 @@ def codes(*given: str) -> str:
 
 def test_look_ups_take_what_the_join_takes(workbench: Workbench, ways: Ways) -> None:
     result = in_both_ways(
-        workbench, Case(COUNTRIES, TAKES_ID % "fail", codes(*(["DE", "FR", "", "JP", "DE"] * 3)), show=IDS)
+        workbench, Case(COUNTRIES, TAKES_ID % "fail", codes(*(["DE", "FR", "", "JP", "DE"] * 3)), show=SHOWN)
     )
     assert ways == [True, True]
     assert {("(5,1)",), ("(6,2)",), ("(7,)",), ("(8,3)",), ("(9,1)",)} < set(result.rows)
@@ -641,7 +641,7 @@ def test_a_look_up_without_a_partner_fails_its_record_only(workbench: Workbench,
 
 
 def test_a_look_up_that_may_miss_gives_null(workbench: Workbench, ways: Ways) -> None:
-    result = in_both_ways(workbench, Case(COUNTRIES, TAKES_ID % "'null'", codes(*(["DE", "UK", ""] * 4)), show=IDS))
+    result = in_both_ways(workbench, Case(COUNTRIES, TAKES_ID % "'null'", codes(*(["DE", "UK", ""] * 4)), show=SHOWN))
     assert ways == [True, True]
     assert {("(6,1)",), ("(7,)",), ("(8,)",)} < set(result.rows)
 
@@ -650,7 +650,7 @@ def test_a_look_up_by_two_columns(workbench: Workbench, ways: Ways) -> None:
     columns = "k: k, country_id: {lookup: shop.country, match: {region: r, code: c}, take: id, missing: 'null'}"
     rows = ["EU,DE", "AS,DE", ",DE", "AS,JP", "EU,", "EU,FR"] * 2
     content = "k,r,c\n" + "".join(f"{k},{row}\n" for k, row in enumerate(rows))
-    result = in_both_ways(workbench, Case(COUNTRIES, columns, content, show=IDS))
+    result = in_both_ways(workbench, Case(COUNTRIES, columns, content, show=SHOWN))
     assert ways == [True, True]
     assert {("(6,1)",), ("(7,)",), ("(8,)",), ("(9,3)",), ("(10,)",), ("(11,2)",)} < set(result.rows)
 
