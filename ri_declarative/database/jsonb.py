@@ -83,7 +83,7 @@ def printable(text: str) -> str:
     >>> printable("a\x00\udc80")
     'a\\x00\\udc80'
     """
-    if text.isascii() and "\0" not in text:
+    if type(text) is str and text.isascii() and "\0" not in text:  # a subclass becomes a plain text
         return text
     return text.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00")
 
