@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     import click
 
 
+_ONCE_MORE_S = 0.01
+
+
 def main(args: Sequence[str] | None = None) -> int:
     """The exit code of one `ri` command line; `args` defaults to the process's own.
 
@@ -32,6 +35,7 @@ def main(args: Sequence[str] | None = None) -> int:
     try:
         if own_process and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             signal.signal(signal.SIGINT, interrupted)
+            sys.unraisablehook = interrupted.was_lost
         return _guarded(words, interrupted, own_process=own_process)
     except KeyboardInterrupt as interrupt:
         with contextlib.suppress(OSError):
@@ -60,6 +64,14 @@ class _Interrupted:
     def __call__(self, signum: int, frame: FrameType | None) -> None:
         self.came = True
         raise KeyboardInterrupt
+
+    def was_lost(self, error: sys.UnraisableHookArgs) -> None:
+        """It came inside a callback that can raise nothing, as Python's imports have some: it comes once more."""
+        if issubclass(error.exc_type, KeyboardInterrupt):
+            signal.signal(signal.SIGALRM, self)
+            signal.setitimer(signal.ITIMER_REAL, _ONCE_MORE_S)
+        else:
+            sys.__unraisablehook__(error)
 
 
 def _guarded(words: list[str], interrupted: _Interrupted, *, own_process: bool) -> int:

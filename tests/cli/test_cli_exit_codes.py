@@ -27,8 +27,8 @@ CODES = [
     ("check broken --offline", 2),
     ("check tableless", 2),
     ("doctor", 2),  # the broken pipeline
-    ("run people fatal.csv", 3),
-    ("run people fatal.csv good.csv", 3),
+    ("run people fatal.csv --give-up-after 1", 3),
+    ("run people fatal.csv good.csv --give-up-after 1", 3),
     ("run strict bad.csv", 4),
     ("run strict bad.csv good.csv", 4),
     ("--help", 0),
@@ -73,6 +73,6 @@ def test_a_command_ends_with_the_exit_code_of_the_design(project: CommandLine, c
 
 def test_what_was_committed_before_the_end_of_the_world_stays(project: CommandLine) -> None:
     project.ri("run", "people", "good.csv")
-    said = project.ri("run", "people", "fatal.csv", "--json")
+    said = project.ri("run", "people", "fatal.csv", "--json", "--give-up-after", "1")
     assert said.code == 3
     assert project.bench.sql("SELECT email FROM public.people ORDER BY 1") == [("a@x.org",), ("old@x.org",)]

@@ -206,7 +206,7 @@ def test_a_database_that_is_gone_ends_it(project: CommandLine) -> None:
     project.bench.sql(FATAL)
     inbox(project, "a_1.csv", content="email,name\na@x.org,the end\n")
     inbox(project, "other_1.csv")
-    said = project.ri("run", "--all", "inbox", "--json")
+    said = project.ri("run", "--all", "inbox", "--json", "--give-up-after", "1")
     assert (said.code, imported(said)) == (3, [])
     assert "not imported: inbox/other_1.csv\n" in said.err
 
