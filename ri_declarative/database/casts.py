@@ -13,6 +13,7 @@ _COMPARE_AS = {"json": "jsonb", "xml": "text", "citext": "text"} | dict.fromkeys
 
 
 def cast_to(value: Composable, column: Column) -> Composed:
+    """SQL of the value in the column's base type, without its length: `::varchar(3)` cuts in silence."""
     if column.type_name == "money":  # its text form depends on lc_monetary
         value = SQL("CAST({} AS numeric)").format(value)
     cast = SQL("CAST({} AS {})").format(value, Identifier(column.type_schema, column.type_name))
@@ -22,6 +23,7 @@ def cast_to(value: Composable, column: Column) -> Composed:
 
 
 def comparable(value: Composable, column: Column) -> Composable:
+    """SQL of the value as it is compared with another one of the column."""
     other = "text" if column.nondeterministic else _COMPARE_AS.get(column.type_name)
     if other is None:
         return value

@@ -45,8 +45,10 @@ class KeptRecords(NamedTuple):
         return KeptRecords(self.records[:count], self.source_data[:count], self.as_text, self.beginnings[:count])
 
 
-def keep(batch_id: str, records: Sequence[Record]) -> KeptRecords:
-    """What the batch's items will keep of the records."""
+def keep(batch_id: str, records: Sequence[Record], *, stored: bool = False) -> KeptRecords:
+    """What the batch's items will keep of the records; nothing of those that are `stored` as items already."""
+    if stored:
+        return KeptRecords(records, [], frozenset(), [])
     source_data, as_text = all_to_jsonb([record.source_data for record in records])
     prefix = f"{batch_id}\t{batch_id[:ITEM_PREFIX]}"
     escaped = source_data if "\\" not in "".join(source_data) else [text.replace("\\", "\\\\") for text in source_data]

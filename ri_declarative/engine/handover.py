@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 _HANDOVER_S = 0.0005
+_lock = threading.Lock()
+_runs = 0  # of this process: the interval is one for all of its threads
+_before = 0.0  # the first of them
 
 
 @contextmanager
@@ -15,9 +19,16 @@ def quick_handover() -> Iterator[None]:
 
     The writer asks after each answer of the server; while it waits, the server has nothing to do.
     """
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(min(before, _HANDOVER_S))
+    global _runs, _before
+    with _lock:
+        if not _runs:
+            _before = sys.getswitchinterval()
+            sys.setswitchinterval(min(_before, _HANDOVER_S))
+        _runs += 1
     try:
         yield
     finally:
-        sys.setswitchinterval(before)
+        with _lock:
+            _runs -= 1
+            if not _runs:
+                sys.setswitchinterval(_before)

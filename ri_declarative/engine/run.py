@@ -134,7 +134,7 @@ class Run:
         try:
             while chunk := self.position.take(claim.size):
                 prepared = None if is_poison(claim) else self.processor.prepare(chunk)
-                kept = keep(self.owner.batch_id, chunk)
+                kept = keep(self.owner.batch_id, chunk, stored=self.owner.items_stored)
                 if (reason := self._reason_to_stop()) is not None:
                     return reason
                 after = next_claim(claim, self.processor.chunk_size)

@@ -14,6 +14,7 @@ from ri_declarative.stages.refusal import RefusedError, quoted
 from ri_declarative.stages.scalars import exact_number, is_storable
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,1000}")
+_PLAIN = re.compile(r"-?[0-9]{1,99}(?:\.[0-9]{1,99})?")
 _MOST_BITS = 10_000  # str() of an integer beyond 4,300 digits raises
 # PostgreSQL's manual, 8.1.2: digits before and after the point of a numeric without a precision.
 _MOST_WHOLE, _MOST_FRACTION = 131_072, 16_383
@@ -71,7 +72,7 @@ def decimal_text(value: int | float | Decimal) -> str:
         if value.bit_length() > _MOST_BITS:
             raise RefusedError("field.range", f"the number is too long: {quoted(value)}")
         return str(value)
-    if type(value) is Decimal and "E" not in (text := str(value)) and text[-1:].isdecimal() and "N" not in text:
+    if type(value) is Decimal and _PLAIN.fullmatch(text := str(value)):  # most are: nothing of the rest can be wrong
         return text if text[0] != "-" or value else text[1:]
     number = value if type(value) is Decimal else Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
     if not is_storable(number):

@@ -332,3 +332,8 @@ def test_any_value_becomes_text_or_a_problem(value: Any) -> None:
         if rows[0] is not None and rows[0][0] is not None:
             rows[0][0].encode()
             assert "\0" not in rows[0][0]
+
+
+@pytest.mark.parametrize("digits", [131_073 + 1, 200_000])
+def test_a_number_beyond_numeric_is_no_text_either(digits: int) -> None:
+    assert code(TEXT, Decimal("1" * digits)) == "field.number"
