@@ -66,12 +66,13 @@ class Known:
     parent: str | None = None
     ends: list[Expected] = field(default_factory=list)  # of the records that have reached one
     deaths: int = 0
+    completed: bool = False  # a runner may die between its last record and saying so
     abandoned: bool = False
 
     @property
     def unfinished(self) -> bool:
         """Whether there is something left to do that somebody will do."""
-        return len(self.ends) < len(self.records) and not self.abandoned
+        return not self.completed and not self.abandoned
 
     @property
     def failed(self) -> list[int]:
@@ -318,8 +319,10 @@ class Imports(RuleBasedStateMachine):
                 found = known
             old, new = len(known.ends), len([item for item in batch.items if item.status != "pending"])
             known.ends += self.table.apply(known.records[old:new], completed_before=self._completed_by(known))
+            known.completed = batch.row["status"] == "completed"
             for item, end in zip(batch.items, known.ends, strict=True):
                 assert item[:6] == end, f"{batch}: expected {end}, found {item}"
+            assert not known.completed or len(known.ends) == len(known.records), f"{batch}: ended too early"
         return found
 
     def _completed_by(self, known: Known) -> list[Read]:
