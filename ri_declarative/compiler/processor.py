@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ri_declarative.blocks import OutcomeBlock, completed, indexes_of, lines_of
 from ri_declarative.database.chunk import ChunkWriter
 from ri_declarative.database.direct import Direct, is_direct
 from ri_declarative.database.driver import driver_cursor
@@ -20,7 +21,7 @@ from ri_declarative.processors.hooks import Hooks
 from ri_declarative.processors.per_item import ItemChunk, write_items
 from ri_declarative.processors.record_hooks import RecordHooks
 from ri_declarative.processors.retry import Retry
-from ri_declarative.records import ItemStatus, Outcome, Problem, Record
+from ri_declarative.records import Action, ItemStatus, Outcome, Problem, Record
 from ri_declarative.stages.map import Mapper
 from ri_declarative.stages.parse import Chunk, Parser
 from ri_declarative.stages.refusal import quoted
@@ -40,6 +41,8 @@ class Rows(NamedTuple):
     problems: Mapping[int, tuple[Problem, ...]]  # by position
     staged: StagedRows
     positions: list[int]  # of the staged rows
+    promised: OutcomeBlock | None = None  # what becomes of the staged rows, if the database refuses none
+    expected: OutcomeBlock | None = None  # of all records then
 
     def first(self, count: int) -> Rows:
         """Its first records only."""
@@ -97,10 +100,14 @@ class CompiledProcessor:
     def prepare(self, chunk: Sequence[Record]) -> Prepared:
         """Everything that needs neither a hook nor the database."""
         parsed = self._parser(chunk)
-        rows = None if self._sees_records else self._mapped(chunk, self._validator(parsed))
+        rows = None if self._sees_records else self._encoded(self._mapped(chunk, self._validator(parsed)))
         return Prepared(chunk, parsed, rows, Attempts())
 
-    def process(self, prepared: Prepared, context: ImportContext) -> list[Outcome]:
+    def expected(self, prepared: Prepared) -> OutcomeBlock | None:
+        """The outcomes that `process` gives if the database refuses nothing; None: nobody knows."""
+        return None if prepared.rows is None else prepared.rows.expected
+
+    def process(self, prepared: Prepared, context: ImportContext) -> Sequence[Outcome]:
         """Call the hooks, write the rows; one outcome per record, in order, or up to one that ends the batch."""
         calls = Calls(self.hooks, context)
         failures = Failures(calls, context)
@@ -108,7 +115,7 @@ class CompiledProcessor:
             return self._to_a_stop(prepared, calls, context, failures)
         return self._through(prepared, calls, context)
 
-    def _through(self, prepared: Prepared, calls: Calls, context: ImportContext) -> list[Outcome]:
+    def _through(self, prepared: Prepared, calls: Calls, context: ImportContext) -> Sequence[Outcome]:
         """All records, through their hooks, where they have some, into the table."""
         rows = prepared.rows
         if rows is None:
@@ -119,7 +126,9 @@ class CompiledProcessor:
             rows = self._mapped(prepared.records, valid)
         return self._write(rows, context, prepared.attempts)
 
-    def _to_a_stop(self, prepared: Prepared, calls: Calls, context: ImportContext, failures: Failures) -> list[Outcome]:
+    def _to_a_stop(
+        self, prepared: Prepared, calls: Calls, context: ImportContext, failures: Failures
+    ) -> Sequence[Outcome]:
         """Where a failed item ends the batch: only what comes before it, and the item itself."""
         cursor = driver_cursor(context.transaction.between_calls())
         cursor.execute("SAVEPOINT ri_chunk")
@@ -139,7 +148,7 @@ class CompiledProcessor:
             context.transaction.between_calls()
         return [*outcomes[:-1], outcomes[-1]._replace(stop=True)]
 
-    def _first_stop(self, prepared: Prepared, outcomes: list[Outcome], failures: Failures) -> int | None:
+    def _first_stop(self, prepared: Prepared, outcomes: Sequence[Outcome], failures: Failures) -> int | None:
         """How many records the batch has had when a failed one ends it; None: it goes on."""
         if "process_item" in self.hooks:  # its items were asked about one by one
             return len(outcomes) if outcomes[-1].stop else None
@@ -161,18 +170,30 @@ class CompiledProcessor:
 
     def _mapped(self, records: Sequence[Record], valid: Chunk) -> Rows:
         columns, positions, judged = self._mapper(valid)
-        chosen = records if len(positions) == len(records) else [records[position] for position in positions]
-        staged = StagedRows([record.index for record in chosen], [record.line for record in chosen], columns)
-        if self._writer is not None:
-            self._writer.encode(staged)
-        return Rows(records, judged.data, judged.problems, staged, positions)
+        numbers, lines = list(indexes_of(records)), list(lines_of(records))
+        if len(positions) < len(records):
+            numbers, lines = [numbers[position] for position in positions], [lines[position] for position in positions]
+        return Rows(records, judged.data, judged.problems, StagedRows(numbers, lines, columns), positions)
 
-    def _write(self, rows: Rows, context: ImportContext, attempts: Attempts) -> list[Outcome]:
+    def _encoded(self, rows: Rows) -> Rows:
+        """With what will be sent, as far as it can be told beforehand; no hook has a say in what becomes of them."""
+        promised = self._writer.encode(rows.staged) if self._writer is not None else None
+        return rows if promised is None else rows._replace(promised=promised, expected=_with_refused(promised, rows))
+
+    def _write(self, rows: Rows, context: ImportContext, attempts: Attempts) -> Sequence[Outcome]:
         """One outcome per record, in order."""
         if self._writer is None:
             self._writer = self._make_writer(context.batch)
         cursor = driver_cursor(context.transaction.between_calls())
         written = self._writer.write(cursor, rows.staged, isolate=context.transaction.isolate)
+        if rows.expected is not None and written is rows.promised:
+            return rows.expected
+        if (
+            isinstance(written, OutcomeBlock)
+            and len(written) == len(rows.records)
+            and not any(written.columns.problems)
+        ):
+            return written
         outcomes: list[Outcome | None] = [None] * len(rows.records)
         for position, outcome in zip(rows.positions, written, strict=True):
             outcomes[position] = _with_value(outcome, rows.data[position]) if outcome.problems else outcome
@@ -188,6 +209,21 @@ class CompiledProcessor:
         lineage = Lineage(batch.books, batch.lineage, reprocessing=batch.parent_batch_id is not None)
         direct = Direct(self.plan, facts) if is_direct(self.plan) and not lineage.reprocessing else None
         return ChunkWriter(upsert, Duplicates(upsert, lineage), direct)
+
+
+def _with_refused(written: OutcomeBlock, rows: Rows) -> OutcomeBlock:
+    """One outcome per record: those of the rows, and of what was refused before them."""
+    if not rows.problems:
+        return written
+    count = len(rows.records)
+    status, problems = [ItemStatus.FAILED] * count, [rows.problems.get(position, ()) for position in range(count)]
+    actions: list[Action | None] = [None] * count
+    ids: list[str | None] = [None] * count
+    columns = written.columns
+    for position, action, target_id in zip(rows.positions, columns.action, columns.target_id, strict=True):
+        status[position], actions[position], ids[position] = ItemStatus.COMPLETED, action, target_id
+    all_of_them = completed(indexes_of(rows.records), actions, ids)
+    return OutcomeBlock(all_of_them.columns._replace(status=status, problems=problems))
 
 
 def _with_value(refused: Outcome, data: Mapping[str, Any] | None) -> Outcome:

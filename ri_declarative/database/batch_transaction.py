@@ -9,13 +9,14 @@ from typing import Any
 from psycopg2.errors import UniqueViolation
 from sqlalchemy import Connection
 
+from ri_declarative.blocks import OutcomeColumns
 from ri_declarative.database.driver import driver_cursor
 from ri_declarative.database.hook_transaction import ended_by_hook
 from ri_declarative.database.items import BatchRows, KeptRecords
 from ri_declarative.database.jsonb import printable, printable_json
 from ri_declarative.database.ownership import Claim, Ownership, claimed, forgotten, lost_ownership, standing
 from ri_declarative.database.statements import Statements
-from ri_declarative.records import BatchStatus, Counts, LogEntry, Outcome, StopReason
+from ri_declarative.records import BatchStatus, Counts, LogEntry, StopReason
 
 
 class Transaction:
@@ -31,14 +32,14 @@ class Transaction:
         """The open transaction."""
         return self._begin()
 
-    def book(self, kept: KeptRecords, outcomes: Sequence[Outcome], target: str | None) -> None:
+    def book(self, kept: KeptRecords, ends: OutcomeColumns, target: str | None) -> None:
         """Store the end that each record has reached."""
         rows = self._rows()
         if self._owner.items_stored:
-            rows.update(kept.records, outcomes, target)
+            rows.update(ends, target)
             return
         try:
-            rows.insert(kept, outcomes, target)
+            rows.insert(kept, ends, target)
         except UniqueViolation as error:
             if error.diag.constraint_name != "import_batch_items_pkey":
                 raise

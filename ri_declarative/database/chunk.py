@@ -18,6 +18,7 @@ import psycopg2
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.sql import SQL, Composable, Identifier, Literal
 
+from ri_declarative.blocks import OutcomeBlock, columns_of, completed
 from ri_declarative.database.copy import copy_in
 from ri_declarative.database.direct import Direct
 from ri_declarative.database.duplicates import Duplicates
@@ -33,6 +34,7 @@ log = logging.getLogger("ri_declarative")
 
 MAX_WAVES = 8
 _MOST_UNDONE = 3  # then a run no longer tries what the server refuses
+_LOST = State.LOST.value
 _ACTIONS = {
     State.INSERTED.value: Action.INSERTED,
     State.UPDATED.value: Action.UPDATED,
@@ -47,7 +49,7 @@ class ChunkWriter:
         self._upsert = upsert
         self._direct = direct
         self._undone = 0  # chunks that it wrote in vain
-        self._all_were_new = False  # the rows of the last chunk
+        self._all_were_new: bool | None = None  # the rows of the last chunk; None: there was none yet
         self._plan = upsert.plan
         self._duplicates = duplicates
         self._columns = SQL(", ").join(Identifier(name) for name in ("n", "line", *self._plan.stage))
@@ -55,39 +57,55 @@ class ChunkWriter:
     @property
     def _is_likely_new(self) -> bool:
         """Whether the next chunk may go straight into the target."""
-        return self._all_were_new and self._undone < _MOST_UNDONE
+        return bool(self._all_were_new) and self._undone < _MOST_UNDONE
 
-    def encode(self, rows: StagedRows) -> None:
-        """Make what will be sent, as far as it can be told, beside the server's work on the chunk before."""
+    def encode(self, rows: StagedRows) -> OutcomeBlock | None:
+        """Make what will be sent, as far as it can be told, beside the server's work on the chunk before.
+
+        Gives the outcomes where they are known: `write` gives this very block, unless the database refuses something.
+        """
         if self._direct is not None and self._is_likely_new:
             self._direct.encode(rows)
         elif rows.numbers:
             _ = rows.text
+        return rows.encoded.outcomes if rows.encoded else None
 
-    def write(self, cursor: Cursor, rows: StagedRows, *, isolate: bool = False) -> list[Outcome]:
+    def write(self, cursor: Cursor, rows: StagedRows, *, isolate: bool = False) -> Sequence[Outcome]:
         """One outcome per row, in their order. `isolate`: walk at once."""
         if not rows.numbers:
             return []
         try:
-            outcomes = None
+            if self._direct is not None and self._all_were_new is None:
+                self._all_were_new = self._has_never_had_rows(cursor)
+            outcomes: Sequence[Outcome] | None = None
             if self._direct is not None and self._is_likely_new and not isolate:
                 outcomes = self._direct.write(cursor, rows)
                 self._undone += outcomes is None
             if outcomes is None:
                 outcomes = self._write_staged(cursor, rows, isolate=isolate)
-                self._all_were_new = all(outcome.action is Action.INSERTED for outcome in outcomes)
+                self._all_were_new = columns_of(outcomes).action.count(Action.INSERTED) == len(outcomes)
             return outcomes
         except psycopg2.Error as error:
             place = f"writing {self._plan.relation.label} as role {cursor.connection.info.user}"
             raise stopped_by(error, place=place) from error
 
-    def _write_staged(self, cursor: Cursor, rows: StagedRows, *, isolate: bool) -> list[Outcome]:
+    def _has_never_had_rows(self, cursor: Cursor) -> bool:
+        """Whether the target has no page yet, which takes no look at its rows."""
+        if self._plan.relation.kind != "r":  # its partitions have them
+            return False
+        cursor.execute("SELECT pg_catalog.pg_relation_size(%s) = 0", (self._plan.relation.oid,))
+        [(is_empty,)] = cursor.fetchall()
+        return bool(is_empty)
+
+    def _write_staged(self, cursor: Cursor, rows: StagedRows, *, isolate: bool) -> Sequence[Outcome]:
         create_stage(cursor, self._plan)
         copy_in(cursor, SQL("COPY {} ({}) FROM STDIN").format(STAGE, self._columns), rows.text)
         sorted_out = self._duplicates.sort_out(cursor, rows)
         removed, hashes = sorted_out.removed, sorted_out.hashes
         remaining = [n for n in rows.numbers if n not in removed] if removed else rows.numbers
         results = self._write(cursor, remaining, sorted_out.groups, isolate=isolate) if remaining else []
+        if not (removed or hashes) and isinstance(results, OutcomeBlock) and results.columns.index == rows.numbers:
+            return results
         if hashes:
             results = [result._replace(key_hash=hashes.get(result.index)) for result in results]
         written = {result.index: result for result in results}
@@ -95,7 +113,9 @@ class ChunkWriter:
             written[n] = _refused(n, why.problem, skipped=why.skipped)._replace(key_hash=why.key_hash)
         return [written[n] for n in rows.numbers]
 
-    def _write(self, cursor: Cursor, numbers: list[int], groups: list[list[int]], *, isolate: bool) -> list[Outcome]:
+    def _write(
+        self, cursor: Cursor, numbers: list[int], groups: list[list[int]], *, isolate: bool
+    ) -> Sequence[Outcome]:
         waves = max(map(len, groups), default=1)
         mark_groups(cursor, groups)
         cursor.execute("SAVEPOINT ri_write")
@@ -121,24 +141,24 @@ class ChunkWriter:
         if fault not in (Fault.RECORD, Fault.OURS):
             raise error
 
-    def _write_waves(self, cursor: Cursor, waves: int, groups: list[list[int]]) -> list[Outcome] | None:
+    def _write_waves(self, cursor: Cursor, waves: int, groups: list[list[int]]) -> Sequence[Outcome] | None:
         """None when some row is neither same nor written: the walk tries it again."""
-        results: list[Outcome] = []
+        results: Sequence[Outcome] = []
         cursor.execute(has_key_index(self._plan))
         [(has_index,)] = cursor.fetchall()
         for wave in range(waves):
             # Another index may have taken its place; when none has, ON CONFLICT says so.
             cursor.execute(self._upsert.set_statement(wave, skip_conflicts=not has_index))
-            rows = cursor.fetchall()
-            if any(state == State.LOST.value for _, state, _ in rows):
+            rows = sorted(cursor.fetchall())  # by number
+            numbers, states, target_ids = zip(*rows, strict=True) if rows else ((), (), ())
+            if _LOST in states:
                 return None
-            done = [
-                Outcome(n, ItemStatus.COMPLETED, _ACTIONS[state], (), target_id)
-                if state in _ACTIONS
-                else self._result(n, state, target_id)
-                for n, state, target_id in rows
-            ]
-            results += done
+            done: Sequence[Outcome]
+            if _ACTIONS.keys() >= set(states):
+                done = completed(list(numbers), [_ACTIONS[state] for state in states], target_ids)
+            else:
+                done = [self._result(*row) for row in rows]
+            results = done if waves == 1 else [*results, *done]
             if wave + 1 < waves:
                 self._mark_own(cursor, groups, {row.index for row in done if row.action is not None})
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
@@ -178,7 +198,7 @@ class ChunkWriter:
                 "target.exists", None, f"{label} had a row with this {', '.join(self._plan.key)} before this batch"
             )
             return _refused(n, problem, skipped=self._plan.on_conflict == "ignore", target_id=target_id)
-        if state == State.LOST.value:
+        if state == _LOST:
             why = f"{label} kept no row and raised no error: a trigger or a policy dropped it"
             return _refused(n, Problem("target.not_stored", None, why))
         refusal = self._upsert.refusals[int(state[1:])]

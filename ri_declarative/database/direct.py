@@ -15,6 +15,7 @@ import psycopg2
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.sql import SQL, Identifier, Literal
 
+from ri_declarative.blocks import completed
 from ri_declarative.database.copy import Cells, copy_in, copy_text
 from ri_declarative.database.key_index import has_key_index
 from ri_declarative.database.looked_up import look_up
@@ -30,7 +31,7 @@ from ri_declarative.database.plan import (
 from ri_declarative.database.sqlstate import Fault, fault_of
 from ri_declarative.database.staged import Encoded, StagedRows
 from ri_declarative.database.upsert import RunFacts
-from ri_declarative.records import ITEM_PREFIX, Action, ItemStatus, Outcome
+from ri_declarative.records import ITEM_PREFIX, Action, Outcome
 
 _TYPES = frozenset(
     (*EXACT_TYPES, "bpchar", "numeric", "float4", "float8", "bool", "date", "timestamp", "timestamptz", "json", "jsonb")
@@ -105,7 +106,7 @@ class Direct:
         if rows.numbers and not (self._asks_for_ids or self._plan.lookups or self._wants_defaults(rows)):
             rows.encoded = self._encoded(rows, self._own_ids(rows), [])
 
-    def write(self, cursor: Cursor, rows: StagedRows) -> list[Outcome] | None:
+    def write(self, cursor: Cursor, rows: StagedRows) -> Sequence[Outcome] | None:
         """One outcome per row, or None when nothing was written. Raises what is no record's fault."""
         if self._wants_defaults(rows):
             return None
@@ -126,10 +127,7 @@ class Direct:
             cursor.execute("ROLLBACK TO SAVEPOINT ri_direct; RELEASE SAVEPOINT ri_direct")
             return None
         cursor.execute("RELEASE SAVEPOINT ri_direct")
-        return [
-            Outcome(n, ItemStatus.COMPLETED, Action.INSERTED, (), target_id)
-            for n, target_id in zip(rows.numbers, encoded.ids, strict=True)
-        ]
+        return encoded.outcomes
 
     def _asked(self, cursor: Cursor, rows: StagedRows) -> Encoded | None:
         """What will be sent, with what the database says; None: some row is to be refused."""
@@ -147,7 +145,7 @@ class Direct:
         if order is not None and len(order) > 1:
             in_order = itemgetter(*order)
             cells = [in_order(column) for column in cells]
-        return Encoded(ids, copy_text(cells))
+        return Encoded(copy_text(cells), completed(rows.numbers, [Action.INSERTED] * len(rows.numbers), ids))
 
     def _wants_defaults(self, rows: StagedRows) -> bool:
         """Whether some row leaves a field to its column's default: COPY has one list of columns for all rows."""

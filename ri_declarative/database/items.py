@@ -8,10 +8,19 @@ from typing import Any, NamedTuple
 
 from psycopg2.extensions import cursor as Cursor
 
+from ri_declarative.blocks import OutcomeBlock, OutcomeColumns, RecordBlock, indexes_of, lines_of
 from ri_declarative.database.copy import NULL, Cells, copy_in, copy_text
-from ri_declarative.database.jsonb import KEPT_AS_TEXT, all_to_jsonb, printable, printable_json, storable
+from ri_declarative.database.jsonb import (
+    KEPT_AS_TEXT,
+    all_to_jsonb,
+    objects_to_jsonb,
+    printable,
+    printable_json,
+    storable,
+)
+from ri_declarative.database.ownership import Ownership
 from ri_declarative.errors import UsageError
-from ri_declarative.records import ITEM_PREFIX, LogEntry, Outcome, Problem, Record, describe, item_id
+from ri_declarative.records import ITEM_PREFIX, LogEntry, Problem, Record, describe, item_id
 
 _ENDS = "status, action, processed_data, metadata, target_table, target_id, problems, error_message, key_hash"
 _BEGINNING = "batch_id, id, item_index, source_line, source_data"
@@ -21,17 +30,50 @@ _LOGS = "batch_id, item_id, log_level, message, details"
 _STORED_AT_ONCE = 1000
 
 
+class ItemRows(NamedTuple):
+    """Rows of import_batch_items as COPY takes them."""
+
+    names: str  # of their columns
+    text: bytes
+
+
 class KeptRecords(NamedTuple):
     """The records of a chunk as their items keep them. Made without the database, before it is asked to store them."""
 
     records: Sequence[Record]
+    indexes: Sequence[int]
     source_data: list[str]  # JSON texts that JSONB accepts
     as_text: frozenset[int]  # the places of those that are a string with the record's JSON text
     beginnings: list[str]  # of the items' rows for COPY: the columns of _BEGINNING
+    expected: OutcomeColumns | None = None  # the ends for which `rows` is made
+    rows: ItemRows | None = None
+
+    def rows_with(self, ends: OutcomeColumns, target: str | None) -> ItemRows:
+        """The items, with the ends that their records reached."""
+        if self.rows is not None and ends is self.expected:
+            return self.rows
+        columns = [self.parents(), *_ends(ends, target, noted=self.noted())]
+        # Most records have neither problems nor metadata nor a parent: what nobody has is NULL by default.
+        filled = {name: column for name, column in zip(_REST, columns, strict=True) if column is not None}
+        text = copy_text(list(filled.values()), beginnings=self.beginnings)
+        return ItemRows(", ".join([_BEGINNING, *filled]), text)
+
+    def expecting(self, ends: OutcomeColumns, target: str | None) -> KeptRecords:
+        """The same, with the rows for these ends."""
+        return self._replace(expected=ends, rows=self.rows_with(ends, target))
+
+    def parents(self) -> Cells | None:
+        """The items that the records repeat; None: none of them does."""
+        if isinstance(self.records, RecordBlock):
+            return None
+        parents = [record.parent_item_id for record in self.records]
+        return parents if any(parents) else None
 
     def noted(self) -> list[dict[str, Any] | None] | None:
         """What the items say about their records; None: nothing of any."""
-        if not self.as_text and not any(record.metadata for record in self.records):
+        if not self.as_text and (
+            isinstance(self.records, RecordBlock) or not any(record.metadata for record in self.records)
+        ):
             return None
         return [
             {**(record.metadata or {}), **(KEPT_AS_TEXT if place in self.as_text else {})}
@@ -42,21 +84,36 @@ class KeptRecords(NamedTuple):
         """Its first records only."""
         if count == len(self.records):
             return self
-        return KeptRecords(self.records[:count], self.source_data[:count], self.as_text, self.beginnings[:count])
+        texts, beginnings = self.source_data[:count], self.beginnings[:count]
+        return KeptRecords(self.records[:count], self.indexes[:count], texts, self.as_text, beginnings)
 
 
-def keep(batch_id: str, records: Sequence[Record], *, stored: bool = False) -> KeptRecords:
-    """What the batch's items will keep of the records; nothing of those that are `stored` as items already."""
-    if stored:
-        return KeptRecords(records, [], frozenset(), [])
-    source_data, as_text = all_to_jsonb([record.source_data for record in records])
+def keep(
+    owner: Ownership, records: Sequence[Record], expected: OutcomeBlock | None = None, target: str | None = None
+) -> KeptRecords:
+    """What the batch's items will keep of the records; nothing of those that are stored as items already.
+
+    `expected`: the ends that they will reach if nothing is refused; None: nobody knows.
+    """
+    indexes, batch_id = indexes_of(records), owner.batch_id
+    if owner.items_stored:
+        return KeptRecords(records, indexes, [], frozenset(), [])
+    source_data, as_text = source_texts(records)
     prefix = f"{batch_id}\t{batch_id[:ITEM_PREFIX]}"
     escaped = source_data if "\\" not in "".join(source_data) else [text.replace("\\", "\\\\") for text in source_data]
     beginnings = [
         f"{prefix}{index:08x}\t{index}\t{NULL if line is None else line}\t{text}"
-        for (index, line, *_), text in zip(records, escaped, strict=True)
+        for index, line, text in zip(indexes, lines_of(records), escaped, strict=True)
     ]
-    return KeptRecords(records, source_data, as_text, beginnings)
+    kept = KeptRecords(records, indexes, source_data, as_text, beginnings)
+    return kept if expected is None else kept.expecting(expected.columns, target)
+
+
+def source_texts(records: Sequence[Record]) -> tuple[list[str], frozenset[int]]:
+    """The records' source data as JSON texts that JSONB accepts, and the places of those that hold a JSON text."""
+    if isinstance(records, RecordBlock) and (texts := objects_to_jsonb(records.header, records.columns)) is not None:
+        return texts, frozenset()
+    return all_to_jsonb([record.source_data for record in records])
 
 
 class BatchRows(NamedTuple):
@@ -66,19 +123,16 @@ class BatchRows(NamedTuple):
     schema: str  # quoted
     batch_id: str
 
-    def insert(self, kept: KeptRecords, outcomes: Sequence[Outcome], target: str | None) -> None:
+    def insert(self, kept: KeptRecords, ends: OutcomeColumns, target: str | None) -> None:
         """One item per record with the end that it reached."""
-        parents = [record.parent_item_id for record in kept.records]
-        columns: list[Cells] = [parents, *_ends(outcomes, target, noted=kept.noted())]
-        # Most records have neither problems nor metadata nor a parent: what nobody has is NULL by default.
-        filled = [k for k, column in enumerate(columns) if column.count(None) < len(column)]
-        names = ", ".join([_BEGINNING, *(_REST[k] for k in filled)])
-        text = copy_text([columns[k] for k in filled], beginnings=kept.beginnings)
+        names, text = kept.rows_with(ends, target)
         copy_in(self.cursor, f"COPY {self.schema}.import_batch_items ({names}) FROM STDIN", text)
 
-    def update(self, records: Sequence[Record], outcomes: Sequence[Outcome], target: str | None) -> None:
+    def update(self, ends: OutcomeColumns, target: str | None) -> None:
         """The ends of items that are stored as pending."""
-        columns = [[str(record.index) for record in records], *_ends(outcomes, target)]
+        nothing = [None] * len(ends.index)
+        filled = [nothing if column is None else column for column in _ends(ends, target)]
+        columns = [list(map(str, ends.index)), *filled]
         table, cursor = f"{self.schema}.import_batch_items", self.cursor
         cursor.execute(
             f"CREATE TEMPORARY TABLE ri_ends ON COMMIT DROP AS SELECT item_index, {_ENDS} FROM {table} WITH NO DATA"
@@ -91,8 +145,8 @@ class BatchRows(NamedTuple):
             "FROM pg_temp.ri_ends AS e WHERE i.batch_id = %s AND i.item_index = e.item_index AND i.status = 'pending'",
             (self.batch_id,),
         )
-        if cursor.rowcount != len(records):
-            raise AssertionError(f"{len(records)} items of batch {self.batch_id} were to end, not {cursor.rowcount}")
+        if cursor.rowcount != len(ends.index):
+            raise AssertionError(f"{len(ends.index)} items of batch {self.batch_id} were to end, not {cursor.rowcount}")
 
     def log(self, entries: Sequence[LogEntry]) -> None:
         """Lines of the batch's log, in their order."""
@@ -132,28 +186,30 @@ def _pending_rows(batch_id: str, items: Iterable[Mapping[str, Any]]) -> Iterator
 
 
 def _ends(
-    outcomes: Sequence[Outcome], target: str | None, *, noted: Sequence[Mapping[str, Any] | None] | None = None
-) -> list[Cells]:
-    """In the order of _ENDS. `noted`: what is to be kept with the items beside what the outcomes say."""
-    _, status, action, problems, target_id, key_hash, data, tables, metadata, _ = zip(*outcomes, strict=True)
+    outcomes: OutcomeColumns, target: str | None, *, noted: Sequence[Mapping[str, Any] | None] | None = None
+) -> list[Cells | None]:
+    """In the order of _ENDS, None for what is NULL everywhere. `noted`: to be kept beside what the outcomes say."""
+    problems, metadata = outcomes.problems, outcomes.metadata
     if noted is not None:
-        metadata = tuple({**(first or {}), **(then or {})} for first, then in zip(noted, metadata, strict=True))
-    if any(tables) or any(problems):
-        label = _printable(target)
-        tables = tuple(None if why else (_printable(own) or label) for own, why in zip(tables, problems, strict=True))
-    else:
-        tables = (_printable(target),) * len(outcomes)
-    return [
-        status,
-        action,
-        [None if value is None else printable_json(value) for value in data],
-        [printable_json(value) if value else None for value in metadata],
+        metadata = [{**(first or {}), **(then or {})} for first, then in zip(noted, metadata, strict=True)]
+    failed = any(problems)
+    tables: Cells = [_printable(target)] * len(problems)
+    if failed or any(outcomes.target_table):
+        owned = zip(outcomes.target_table, tables, problems, strict=True)
+        tables = [None if why else (_printable(own) or label) for own, label, why in owned]
+    ids = outcomes.target_id
+    columns: list[Cells | None] = [
+        outcomes.status,
+        outcomes.action,
+        [None if value is None else printable_json(value) for value in outcomes.data],
+        [printable_json(value) if value else None for value in metadata] if any(metadata) else None,
         tables,
-        target_id if _are_printable(target_id) else [_printable(text) for text in target_id],
-        [_problems(why) if why else None for why in problems],
-        [printable(describe(why)) if why else None for why in problems],
-        key_hash,
+        ids if _are_printable(ids) else [_printable(text) for text in ids],
+        [_problems(why) if why else None for why in problems] if failed else None,
+        [printable(describe(why)) if why else None for why in problems] if failed else None,
+        outcomes.key_hash,
     ]
+    return [None if column is None or column.count(None) == len(column) else column for column in columns]
 
 
 def _are_printable(texts: Sequence[str | None]) -> bool:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import math
 import reprlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 
@@ -54,6 +55,23 @@ def all_to_jsonb(values: Sequence[Any]) -> tuple[list[str], frozenset[int]]:
         return text.split("\n")[:-1], frozenset()
     each = [to_jsonb(value) for value in values]
     return [text for text, _ in each], frozenset(place for place, (_, as_text) in enumerate(each) if as_text)
+
+
+def objects_to_jsonb(keys: tuple[str, ...], columns: Sequence[Sequence[str]]) -> list[str] | None:
+    """JSON texts that JSONB accepts, of objects with these keys and texts; None: to be made one by one."""
+    try:
+        text = _ENCODER.encode_lines(list(map(_object(keys), *columns))).decode()
+    except (UnicodeEncodeError, ValueError):  # half of a surrogate pair; a key with a quote in it
+        return None
+    return None if "\\u0000" in text else text.split("\n")[:-1]
+
+
+@lru_cache(maxsize=16)
+def _object(keys: tuple[str, ...]) -> Callable[..., msgspec.Struct]:
+    """What is made of the values is encoded as an object, in half the time that a dict takes."""
+    names = [f"field_{place}" for place in range(len(keys))]
+    fields = [(name, str) for name in names]
+    return msgspec.defstruct("Object", fields, rename=dict(zip(names, keys, strict=True)), gc=False)
 
 
 def _are_of_texts(values: Sequence[Any]) -> bool:

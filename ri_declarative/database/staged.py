@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+from ri_declarative.blocks import OutcomeBlock
 from ri_declarative.database.copy import Cells, copy_text
 
 
 class Encoded(NamedTuple):
-    """Rows as COPY into the target takes them, and their target ids in file order."""
+    """Rows as COPY into the target takes them, and what becomes of their records in file order."""
 
-    ids: Cells
     text: bytes
+    outcomes: OutcomeBlock
 
 
 @dataclass

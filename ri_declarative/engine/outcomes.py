@@ -4,24 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ri_declarative.records import Action, Counts, ItemStatus, Outcome, Record
+from ri_declarative.blocks import OutcomeColumns, columns_of
+from ri_declarative.records import Action, Counts, ItemStatus, Outcome
 
 _ENDS = (ItemStatus.COMPLETED, ItemStatus.FAILED, ItemStatus.SKIPPED)  # in the order of Counts, as Action's are
 
 
-def check_outcomes(chunk: Sequence[Record], outcomes: Sequence[Outcome]) -> None:
+def checked(indexes: Sequence[int], outcomes: Sequence[Outcome]) -> OutcomeColumns:
     """One outcome per record, in order, up to one that ends the batch; refusals with a reason (law 1)."""
-    expected = [record.index for record in chunk[: len(outcomes)]]
-    ends_early = bool(outcomes) and outcomes[-1].stop
-    if expected != [outcome.index for outcome in outcomes] or (len(outcomes) < len(chunk) and not ends_early):
+    ends = columns_of(outcomes) if outcomes else None
+    ends_early = ends is not None and ends.stop[-1]
+    if (
+        ends is None
+        or [*ends.index] != [*indexes[: len(outcomes)]]
+        or (len(outcomes) < len(indexes) and not ends_early)
+    ):
         raise AssertionError("the processor did not give one outcome per record, in order")
-    for outcome in outcomes:
-        if not outcome.problems and outcome.status is not ItemStatus.COMPLETED:
-            raise AssertionError(f"record {outcome.index} is {outcome.status} without a problem")
+    if ends.status.count(ItemStatus.COMPLETED) < len(outcomes):
+        for index, status, problems in zip(ends.index, ends.status, ends.problems, strict=True):
+            if not problems and status is not ItemStatus.COMPLETED:
+                raise AssertionError(f"record {index} is {status} without a problem")
+    return ends
 
 
-def count(outcomes: Sequence[Outcome]) -> Counts:
-    """How many of `outcomes` reached which end."""
-    ends = [outcome.status for outcome in outcomes]
-    actions = [outcome.action for outcome in outcomes]
-    return Counts(*map(ends.count, _ENDS), *map(actions.count, Action))
+def count(ends: OutcomeColumns) -> Counts:
+    """How many outcomes reached which end."""
+    return Counts(*map(ends.status.count, _ENDS), *map(ends.action.count, Action))

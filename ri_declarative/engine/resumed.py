@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
-from ri_declarative.database.jsonb import all_to_jsonb
+from ri_declarative.blocks import Piece, RecordBlock, joined
+from ri_declarative.database.items import source_texts
 from ri_declarative.errors import SourceError, SourceFault, StoppedError
 from ri_declarative.records import Record
 
@@ -36,25 +36,34 @@ class Position:
     `verifiable`: the records come from outside and may have changed; items of the database do not.
     """
 
-    def __init__(self, records: Iterable[Record], *, start: int = 0, verifiable: bool = True) -> None:
+    def __init__(self, pieces: Iterable[Piece], *, start: int = 0, verifiable: bool = True) -> None:
         self.start = start  # the index behind which the records lie
         self.verifiable = verifiable
         self.digest = ReadDigest()
-        self._records = iter(records)
+        self._pieces = iter(pieces)
+        self._rest: RecordBlock | None = None  # of a block that was more than a chunk wanted
         self._fault: SourceFault | None = None
 
-    def take(self, size: int) -> list[Record]:
+    def take(self, size: int) -> Sequence[Record]:
         """The next `size` records, fewer at the end. When the source breaks off, what it gave before comes first."""
         if self._fault is not None:
             raise self._fault
-        chunk: list[Record] = []
+        taken: list[Piece] = []
+        left = size
         try:
-            chunk.extend(itertools.islice(self._records, size))  # what came before a fault stays in the list
+            while left and (piece := self._rest or next(self._pieces, None)) is not None:
+                if isinstance(piece, RecordBlock):
+                    self._rest = piece.between(left) if len(piece) > left else None
+                    piece = piece.between(0, left)
+                    left -= len(piece)
+                else:
+                    left -= 1
+                taken.append(piece)
         except SourceFault as fault:
-            if not chunk:
+            if not taken:
                 raise
             self._fault = fault
-        return chunk
+        return joined(taken)
 
     def move_to(
         self, next_index: int, read_digest: str | None, *, name: str, should_stop: Callable[[], bool] = lambda: False
@@ -68,7 +77,7 @@ class Position:
             chunk = self.take(min(_AT_ONCE, next_index - passed))
             if not chunk:
                 raise _differs(name, f"it ends after {passed:,} records, {next_index:,} were read before")
-            self.digest = self.digest.after(all_to_jsonb([record.source_data for record in chunk])[0])
+            self.digest = self.digest.after(source_texts(chunk)[0])
             passed += len(chunk)
             if should_stop():
                 raise StoppedError("interrupted", f"{name}: stopped before the first new record")

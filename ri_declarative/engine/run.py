@@ -25,7 +25,7 @@ from ri_declarative.database.store import Store
 from ri_declarative.engine.claims import POISON_AFTER, is_poison, next_claim
 from ri_declarative.engine.handover import quick_handover
 from ri_declarative.engine.limits import Limits
-from ri_declarative.engine.outcomes import check_outcomes, count
+from ri_declarative.engine.outcomes import checked, count
 from ri_declarative.engine.patience import Patience
 from ri_declarative.engine.resumed import Position, ReadDigest
 from ri_declarative.errors import (
@@ -133,12 +133,15 @@ class Run:
         claim = self.owner.claim
         try:
             while chunk := self.position.take(claim.size):
+                written = None  # freed here, and not by the writer before it says that it is done
                 prepared = None if is_poison(claim) else self.processor.prepare(chunk)
-                kept = keep(self.owner.batch_id, chunk, stored=self.owner.items_stored)
+                expected = None if prepared is None else self.processor.expected(prepared)
+                kept = keep(self.owner, chunk, expected, self.processor.target)
                 if (reason := self._reason_to_stop()) is not None:
                     return reason
                 after = next_claim(claim, self.processor.chunk_size)
                 self._current = self._writing = writer.submit(self._write, kept, prepared, claim, after)
+                written = kept, prepared  # noqa: F841
                 if claim.suspect and (reason := self._reason_to_stop()) is not None:
                     return reason  # nothing is read ahead here: a runner that dies shall have claimed why
                 claim = after
@@ -250,12 +253,12 @@ class Run:
             outcomes: Sequence[Outcome] = [_poisoned(record) for record in kept.records]
         else:
             outcomes = self.processor.process(prepared, self.context)
-        check_outcomes(kept.records, outcomes)
+        ends = checked(kept.indexes, outcomes)
         done = kept.first(len(outcomes))
-        transaction.book(done, outcomes, self.processor.target)
+        transaction.book(done, ends, self.processor.target)
         transaction.note(self.context.journal.pending(), self.context.unstored_metadata)
         digest = self._digest.after(done.source_data) if self.position.verifiable else self._digest
-        counts, new_index = count(outcomes), done.records[-1].index + 1
+        counts, new_index = count(ends), ends.index[-1] + 1
         transaction.advance(
             counts,
             old_index=self.next_index,
@@ -263,7 +266,7 @@ class Run:
             next_claim=after,
             read_digest=digest.hex() if self.position.verifiable else None,
         )
-        return Done(counts, new_index, digest, StopReason.ITEM_FAILED if outcomes[-1].stop else None)
+        return Done(counts, new_index, digest, StopReason.ITEM_FAILED if ends.stop[-1] else None)
 
     def _persist(self, step: Callable[[Transaction], Done], is_committed: Callable[[Standing, Done], bool]) -> Done:
         """What `step` brings, committed once. Passing faults are tried again, lost connections made anew."""

@@ -64,6 +64,10 @@ class ItemsSource:
         self.repaired += bool(changed)
         return _record(item, after, changed=changed)
 
+    def pieces(self) -> Iterator[Record]:
+        """The same, one by one."""
+        return iter(self)
+
     def close(self) -> None:
         """Nothing is held open between pages."""
 
@@ -97,6 +101,10 @@ class PendingSource:
     def __iter__(self) -> Iterator[Record]:
         for item in self._items:
             yield Record(item.index, item.line, item.source_data, (), item.parent_item_id)
+
+    def pieces(self) -> Iterator[Record]:
+        """The same, one by one."""
+        return iter(self)
 
     def close(self) -> None:
         """Nothing is held open between pages."""

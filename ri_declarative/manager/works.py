@@ -118,7 +118,7 @@ class FileWork:
         """Behind the records that are done, which must be the same ones."""
         if self._moved:  # for a batch that somebody else has finished meanwhile
             self.source = self.open()
-        position, self._moved = Position(self.source), stopped is not None
+        position, self._moved = Position(self.source.pieces()), stopped is not None
         if stopped is not None:
             position.move_to(
                 stopped.next_index, stopped.read_digest, name=self.source.info.name, should_stop=self.should_stop

@@ -43,6 +43,9 @@ class PerItem:
                 problems[position] = found
         return ItemChunk(chunk, data, problems, Attempts(), data)
 
+    def expected(self, prepared: ItemChunk) -> None:
+        """Nobody knows what a hook gives."""
+
     def process(self, prepared: ItemChunk, context: ImportContext) -> list[Outcome]:
         """One outcome per record; fewer when a failed one ends the batch."""
         return write_items(prepared, Calls(self.hooks, context), context)

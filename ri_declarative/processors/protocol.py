@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from ri_declarative.blocks import OutcomeBlock
 from ri_declarative.processors.context import ImportContext
 from ri_declarative.processors.hooks import Hooks
 from ri_declarative.processors.retry import Retry
@@ -27,6 +28,10 @@ class Processor(Protocol):
 
     def prepare(self, chunk: Sequence[Record]) -> Any:
         """What `process` needs of the chunk; touches no database and calls no hook. Shape is the processor's own."""
+        ...
+
+    def expected(self, prepared: Any) -> OutcomeBlock | None:
+        """What `process` gives if the database refuses nothing, that very block; None: nobody knows."""
         ...
 
     def process(self, prepared: Any, context: ImportContext) -> Sequence[Outcome]:

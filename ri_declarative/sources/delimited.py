@@ -14,6 +14,7 @@ import csv
 from collections.abc import Generator, Iterator, Sequence
 from typing import NamedTuple
 
+from ri_declarative.blocks import Piece, RecordBlock
 from ri_declarative.errors import SourceError
 from ri_declarative.records import Problem, Record
 from ri_declarative.sources.bytestream import ByteStream
@@ -26,6 +27,7 @@ from ri_declarative.sources.source import ReadOptions, SourceInfo
 _DELIMITERS = {"csv": ",", "tsv": "\t"}
 # A record that begins at a line is recognised when it ends within so many lines.
 LOOK_AHEAD_LINES = 8
+_BLANK = [""]  # the cells of an empty line, however many there should be
 # Stepping back reads lines again. It is free for this many characters, and for 4 times what was
 # read; beyond it (only files made to be slow get there) records may not span more than 8 lines.
 FREE_REREADING = 64 * 1024 * 1024
@@ -66,31 +68,37 @@ class DelimitedReader:
             delimiter=delimiter,
         )
 
-    def __iter__(self) -> Iterator[Record]:
+    def __iter__(self) -> Iterator[Piece]:
         place: _Next | None = _Next(0, self._body)
         while place is not None:
             place = yield from self._plain(place)
             place = yield from self._until_damaged(place)
 
-    def _plain(self, place: _Next) -> Generator[Record, None, _Next]:
+    def _plain(self, place: _Next) -> Generator[RecordBlock, None, _Next]:
         """Records of lines without quotes and bad bytes, block by block; where something else begins."""
-        window, header, width, delimiter = self._window, self._header, self._dialect.width, self._dialect.delimiter
+        window, width, delimiter = self._window, self._dialect.width, self._dialect.delimiter
         index, number = place
         while window.blocks != self._odd_block and (lines := window.plain(number)):
             if max(map(len, lines)) > FIELD_CAP:
                 self._odd_block = window.blocks
                 break
-            for line in lines:
-                text = line.rstrip("\r\n")
-                row = text.split(delimiter)
-                number += 1
-                if len(row) == width and text:
-                    yield Record(index, number, dict(zip(header, row, strict=False)))
-                    index += 1
-                elif text:
-                    self._odd_block = window.blocks  # it may hold thousands: their block is not begun again for each
-                    return _Next(index, number - 1)
-                window.keep_from = number
+            rows = [line.rstrip("\r\n").split(delimiter) for line in lines]
+            end = len(rows)
+            places: Sequence[int] = range(end)
+            if set(map(len, rows)) != {width} or _BLANK in rows:
+                odd = (k for k, row in enumerate(rows) if len(row) != width and row != _BLANK)
+                end = next(odd, end)
+                places = [k for k in range(end) if rows[k] != _BLANK]
+                rows = [rows[k] for k in places]
+                if end < len(lines):  # the block may hold thousands of them: it is not begun again for each
+                    self._odd_block = window.blocks
+            window.keep_from = number + end
+            if rows:
+                lines_of = (
+                    range(number + 1, number + 1 + end) if len(places) == end else [number + 1 + k for k in places]
+                )
+                yield RecordBlock(index, lines_of, self._header, rows)
+            index, number = index + len(rows), number + end
         return _Next(index, number)
 
     def _until_damaged(self, place: _Next) -> Generator[Record, None, _Next | None]:

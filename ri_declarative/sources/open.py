@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
+from ri_declarative.blocks import Piece, one_by_one
 from ri_declarative.errors import SourceError, SourceFault
 from ri_declarative.records import Record
 from ri_declarative.sources.bytestream import ByteStream
@@ -30,7 +31,7 @@ class Reader(Protocol):
 
     def __init__(self, stream: ByteStream, options: ReadOptions) -> None: ...
 
-    def __iter__(self) -> Iterator[Record]: ...
+    def __iter__(self) -> Iterator[Piece]: ...
 
 
 READERS: Mapping[str, type[Reader]] = {
@@ -62,6 +63,10 @@ class FileSource:
         return self._stream.sha256
 
     def __iter__(self) -> Iterator[Record]:
+        return iter(one_by_one(self._reader))
+
+    def pieces(self) -> Iterator[Piece]:
+        """The same records, as many at once as the reader gives."""
         return iter(self._reader)
 
     def close(self) -> None:

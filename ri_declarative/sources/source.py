@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from types import TracebackType
 from typing import Any, NamedTuple, Protocol, Self
 
+from ri_declarative.blocks import Piece
 from ri_declarative.records import Record
 
 
@@ -68,6 +69,9 @@ class Source(Protocol):
         """Hex digest of the raw bytes, None until iteration has ended."""
 
     def __iter__(self) -> Iterator[Record]: ...
+
+    def pieces(self) -> Iterator[Piece]:
+        """The same records, once, in blocks where several come out together."""
 
     def close(self) -> None:
         """Let go of the file. May be called twice."""

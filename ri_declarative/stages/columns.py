@@ -59,7 +59,6 @@ class RecordsOfColumns(Sequence[dict[str, Any]]):
         """`columns`: at least one, all of one length."""
         self.columns = columns
         self._count = len(next(iter(columns.values())))
-        self._complete = not any(map(has_none, columns.values()))
 
     def __len__(self) -> int:
         return self._count
@@ -82,7 +81,7 @@ class RecordsOfColumns(Sequence[dict[str, Any]]):
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         rows = zip(*self.columns.values(), strict=True)
-        if self._complete:
+        if not any(map(has_none, self.columns.values())):
             return (dict(zip(self.columns, row, strict=False)) for row in rows)
         names = tuple(self.columns)
         return ({name: value for name, value in zip(names, row, strict=False) if value is not None} for row in rows)

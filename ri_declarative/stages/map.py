@@ -154,7 +154,7 @@ def _values(chunk: Chunk, field: str, positions: list[int], records: Sequence[An
     """The field's value in each of the records, None where there is none."""
     if chunk.columns is None:
         return [record.get(field) for record in records]
-    column = chunk.columns.get(field)
+    column = chunk.columns.values.get(field)
     if column is None:
         return [None] * len(records)
     return column if len(positions) == len(column) else [column[position] for position in positions]

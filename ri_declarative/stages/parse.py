@@ -8,9 +8,10 @@ a path into nested values: `address.city`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
+from ri_declarative.blocks import RecordBlock
 from ri_declarative.records import Problem, Record
 from ri_declarative.stages.cleaners import Cleaning, cleaning
 from ri_declarative.stages.columns import REFUSED, Known, RecordsOfColumns, has_none
@@ -31,13 +32,20 @@ __all__ = ["Chunk", "FieldRule", "Kind", "Parser", "unreadable"]
 _MOST_PLANS = 256  # JSON records differ in their keys; a hostile file must not fill the memory
 
 
+class Columns(NamedTuple):
+    """What all records of a chunk have, field by field."""
+
+    values: Mapping[str, Sequence[Any]]
+    gaps: frozenset[str]  # the fields that some records may lack
+
+
 class Chunk(NamedTuple):
     """What one stage hands to the next. Positions are places in the chunk, 0 to n-1, not record indices."""
 
     data: Sequence[dict[str, Any] | None]  # None: refused or skipped already
     problems: dict[int, tuple[Problem, ...]]  # position → why
     # The same values by field, None where a record has none: where all were read alike, and nobody changed them.
-    columns: Mapping[str, Sequence[Any]] | None = None
+    columns: Columns | None = None
 
     def refuse(self, problems: dict[int, tuple[Problem, ...]]) -> Chunk:
         """The chunk without the data of the records refused here; the chunk itself when there are none."""
@@ -143,25 +151,13 @@ class Parser:
         Three times as fast as record by record. The same functions read the cells, so that the result is the
         same; what is refused here is read again, alone, so that all of its problems are told.
         """
-        first = next((r.source_data for r in records if not r.problems and type(r.source_data) is dict), None)
-        if first is None:
+        keys = _first_keys(records)
+        if keys is None:
             return None
-        keys = tuple(first)
-        plan = self._plans.get(keys) or self._plan(first)
+        plan = self._plans.get(keys) or self._plan(keys)
         if plan.problems or not plan.cells:
             return None
-        sources: list[Any] = [record.source_data for record in records]
-        are_dicts = set(map(type, sources)) == _DICT
-        if not are_dicts or not all(map(keys.__eq__, map(tuple, sources))) or any(r.problems for r in records):
-            places = [
-                position
-                for position, record in enumerate(records)
-                if not record.problems and type(record.source_data) is dict and tuple(record.source_data) == keys
-            ]
-            sources = [sources[position] for position in places]
-        else:
-            places = []
-        by_header = dict(zip(keys, zip(*map(dict.values, sources), strict=True), strict=True))
+        by_header, places = _columns(records, keys)
         try:
             read = {cell.name: self._read_column(cell, by_header[cell.header]) for cell in plan.cells}
         except (TypeError, AttributeError):  # a value that is no text, in a corrected record
@@ -169,6 +165,7 @@ class Parser:
         if any(has_none(column.values) for column in read.values() if column.may_have_none):
             return None  # a null is a value, which columns cannot say
         columns = {name: column.or_none() for name, column in read.items()}
+        gaps = frozenset(name for name, column in read.items() if column.has_absent)
         made = RecordsOfColumns(columns)
         refused = {
             place
@@ -178,7 +175,7 @@ class Parser:
             if value is REFUSED
         }
         if not places and not refused:
-            return Chunk(made, {}, columns)
+            return Chunk(made, {}, Columns(columns, gaps))
         data: list[dict[str, Any] | None] = [None] * len(records)
         for place, parsed in enumerate(made):
             if place not in refused:
@@ -270,7 +267,7 @@ class Parser:
             raise RefusedError("source.ambiguous_field", ambiguous_message("keys", cell.name, texts))
         return self._read_values({cell.header: value}, (cell,))
 
-    def _plan(self, source: Mapping[str, Any]) -> _Plan:
+    def _plan(self, source: Iterable[str]) -> _Plan:
         if len(self._plans) >= _MOST_PLANS:
             self._plans.clear()
         keys = tuple(source)
@@ -307,6 +304,30 @@ class Parser:
             for name, keys in matched.ambiguous.items()
         )
         return (*unknown, *ambiguous)
+
+
+def _first_keys(records: Sequence[Record]) -> tuple[str, ...] | None:
+    """The keys of the first record that can be read; None: there is none."""
+    if isinstance(records, RecordBlock):
+        return records.header
+    return next((tuple(r.source_data) for r in records if not r.problems and type(r.source_data) is dict), None)
+
+
+def _columns(records: Sequence[Record], keys: tuple[str, ...]) -> tuple[Mapping[str, Sequence[Any]], list[int]]:
+    """The values by key of the records that have these keys and no fault, and their places; none: it is all of them."""
+    if isinstance(records, RecordBlock):
+        return dict(zip(keys, records.columns, strict=True)), []
+    sources: list[Any] = [record.source_data for record in records]
+    places: list[int] = []
+    are_dicts = set(map(type, sources)) == _DICT
+    if not are_dicts or not all(map(keys.__eq__, map(tuple, sources))) or any(r.problems for r in records):
+        places = [
+            position
+            for position, record in enumerate(records)
+            if not record.problems and type(record.source_data) is dict and tuple(record.source_data) == keys
+        ]
+        sources = [sources[position] for position in places]
+    return dict(zip(keys, zip(*map(dict.values, sources), strict=True), strict=True)), places
 
 
 def _value_at(source: Mapping[str, Any], keys: Sequence[str]) -> Any:

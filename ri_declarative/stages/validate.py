@@ -16,8 +16,7 @@ from uuid import UUID
 import jsonschema_rs
 
 from ri_declarative.records import Problem
-from ri_declarative.stages.columns import has_none
-from ri_declarative.stages.parse import Chunk
+from ri_declarative.stages.parse import Chunk, Columns
 from ri_declarative.stages.refusal import visible
 from ri_declarative.stages.schema_messages import problems_of
 
@@ -87,18 +86,18 @@ class _Fields:
         self._required = tuple(schema.get("required", ()))
         self._judges = {name: _Field(of_field) for name, of_field in schema.get("properties", {}).items()}
 
-    def suspects(self, columns: Mapping[str, Sequence[Any]], count: int) -> list[int]:
+    def suspects(self, columns: Columns, count: int) -> list[int]:
         """The places of the records that one of their fields, or its absence, may make invalid."""
         found: set[int] = set()
         for name in self._required:
-            column = columns.get(name)
+            column = columns.values.get(name)
             if column is None:
                 return list(range(count))
-            if has_none(column):
+            if name in columns.gaps:
                 found.update(place for place, value in enumerate(column) if value is None)
         for name, judge in self._judges.items():
-            if (column := columns.get(name)) is not None:
-                found.update(judge.suspects(column))
+            if (column := columns.values.get(name)) is not None:
+                found.update(judge.suspects(column, may_have_none=name in columns.gaps))
         return sorted(found)
 
 
@@ -107,9 +106,9 @@ class _Field:
         self._all = _validator({"items": schema})
         self._one = _validator(schema)
 
-    def suspects(self, column: Sequence[Any]) -> Iterable[int]:
+    def suspects(self, column: Sequence[Any], *, may_have_none: bool) -> Iterable[int]:
         """The places of values that may be invalid; None stands for no value."""
-        values = [value for value in column if value is not None] if has_none(column) else list(column)
+        values = [value for value in column if value is not None] if may_have_none else list(column)
         if _is_certainly(self._all.is_valid, values):
             return ()
         is_valid = self._one.is_valid

@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 from ri_declarative.database.copy import NULL, copy_text
 from ri_declarative.database.items import keep
 from ri_declarative.database.jsonb import all_to_jsonb, from_jsonb, to_jsonb
+from ri_declarative.database.ownership import Claim, Ownership
 from ri_declarative.records import Problem, Record
 from ri_declarative.stages.canonical import canonical
 from ri_declarative.stages.columns import RecordsOfColumns
 from ri_declarative.stages.map import CellRule, ColumnType, Mapper
-from ri_declarative.stages.parse import Chunk, FieldRule, Parser
+from ri_declarative.stages.parse import Chunk, Columns, FieldRule, Parser
 from ri_declarative.stages.refusal import RefusedError
 from ri_declarative.stages.validate import Validator
 
@@ -176,7 +177,12 @@ def chunk_of(records: Sequence[Mapping[str, Any]], *, by_columns: bool) -> Chunk
     if not by_columns:
         return Chunk([dict(record) for record in records], {})
     columns = {name: [record.get(name) for record in records] for name in NAMES}
-    return Chunk(RecordsOfColumns(columns), {}, columns)
+    return Chunk(RecordsOfColumns(columns), {}, Columns(columns, gaps_in(columns)))
+
+
+def gaps_in(columns: Mapping[str, Sequence[Any]]) -> frozenset[str]:
+    """The fields that some records lack."""
+    return frozenset(name for name, column in columns.items() if None in column)
 
 
 @settings(max_examples=500, deadline=None)
@@ -301,7 +307,7 @@ def test_columns_are_mapped_as_records_are(chunks: list[list[dict[str, Any] | No
         whole = [None if place in kept else record for place, record in enumerate(plain)]
         rows, problems = by_record(cells, Chunk(whole, kept))
         made: Any = RecordsOfColumns(columns) if not kept else whole
-        mapped = mapper(Chunk(made, dict(kept), columns))
+        mapped = mapper(Chunk(made, dict(kept), Columns(columns, gaps_in(columns))))
         assert (mapped.rows, list(mapped.chunk.problems.items())) == (rows, list(problems.items()))
 
 
@@ -360,7 +366,7 @@ def test_kept_records_begin_rows_of_copy_with_the_escaped_json(
 ) -> None:
     batch = "123e4567-e89b-42d3-a456-426614174000"
     made = [Record(n + 250, line, source) for n, (source, line) in enumerate(records)]
-    kept = keep(batch, made)
+    kept = keep(Ownership(batch, "token", "now", Claim(len(made))), made)
     for record, beginning, text in zip(made, kept.beginnings, kept.source_data, strict=True):
         own_batch, own_id, index, line, escaped = beginning.split("\t")
         assert (own_batch, own_id, index) == (batch, f"{batch[:28]}{record.index:08x}", str(record.index))
