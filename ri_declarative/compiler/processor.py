@@ -12,6 +12,7 @@ from ri_declarative.database.driver import driver_cursor
 from ri_declarative.database.duplicates import Duplicates, Lineage
 from ri_declarative.database.plan import UpsertPlan
 from ri_declarative.database.staged import StagedRows
+from ri_declarative.database.unchanged import Unchanged, can_be_compared
 from ri_declarative.database.upsert import RunFacts, Upsert
 from ri_declarative.processors.attempts import Attempts
 from ri_declarative.processors.calls import Calls
@@ -207,8 +208,13 @@ class CompiledProcessor:
         facts = RunFacts(batch.id, batch.started_at, batch.source_name)
         upsert = Upsert(self.plan, facts)
         lineage = Lineage(batch.books, batch.lineage, reprocessing=batch.parent_batch_id is not None)
-        direct = Direct(self.plan, facts) if is_direct(self.plan) and not lineage.reprocessing else None
-        return ChunkWriter(upsert, Duplicates(upsert, lineage), direct)
+        direct, unchanged = None, None
+        if is_direct(self.plan):
+            direct = Direct(self.plan, facts)
+            # A record that is taken again may have been overtaken by a later one, which then has the key's row.
+            if not lineage.reprocessing and can_be_compared(self.plan):
+                unchanged = Unchanged(self.plan, facts)
+        return ChunkWriter(upsert, Duplicates(upsert, lineage), direct, unchanged)
 
 
 def _with_refused(written: OutcomeBlock, rows: Rows) -> OutcomeBlock:

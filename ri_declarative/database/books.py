@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import psycopg2
 from sqlalchemy import Connection, Engine, RowMapping, text
@@ -27,10 +28,13 @@ from ri_declarative.records import (
     ItemStatus,
     Problem,
     ProblemGroup,
+    Record,
     StopReason,
 )
 
 PAGE = 2000
+# Of what is to be taken again: whoever only asks whether there is something reads the first page and no more.
+_FIRST_PAGE, _TAKEN_PAGE = 100, 5000
 _SHORT_S = 60.0  # of a page: a server that takes longer is taken for dead
 _NO_BOOKS = ("42P01", "42703", "3F000")  # no such table, column, schema: never migrated, or by another version
 _DENIED = "42501"
@@ -130,16 +134,28 @@ class Books:
         """Failed items that nothing repeats and nobody dismissed, in file order."""
         return self._pages("needs_attention", {"batch_id": batch_id}, limit)
 
-    def to_reprocess(self, batch_id: str, *, failed_items_only: bool) -> Iterator[Item]:
-        """The newest items that repeat this batch's items, in file order: the failed ones, or all."""
+    def to_reprocess(self, batch_id: str, *, failed_items_only: bool) -> Iterator[Record]:
+        """The newest items that repeat this batch's items, in file order: the failed ones, or all.
+
+        As the records that they are when they are taken again, with the problems of those that could not be read.
+        """
         parameters = {"batch_id": batch_id, "all_items": not failed_items_only}
-        index: int | None = 0
-        while index is not None:
-            last = self._page("reprocess_border", {**parameters, "from_index": index, "limit": PAGE})[0]["last_index"]
-            page = {**parameters, "from_index": index, "to_index": last}
-            rows = self._page("to_reprocess", page) if last is not None else []
-            yield from map(_item, rows)
-            index = None if last is None else last + 1
+        index, limit = 0, _FIRST_PAGE
+
+        def page(connection: Connection) -> tuple[int | None, list[Any]]:
+            border = {**parameters, "from_index": index, "limit": limit}
+            last: int | None = self._rows(connection, "reprocess_border", border)[0]["last_index"]
+            if last is None:
+                return None, []
+            between = {**parameters, "from_index": index, "to_index": last}
+            return last, list(connection.execute(text(self._queries["to_reprocess"]), between))
+
+        while True:
+            last, rows = self._read(page)
+            if last is None:
+                return
+            yield from itertools.starmap(_record, rows)
+            index, limit = last + 1, _TAKEN_PAGE
 
     def failing_repeats(self, batch_id: str) -> dict[str, int]:
         """Id of a batch that took this one's failed records again → how many need attention there, newest first."""
@@ -175,11 +191,14 @@ class Books:
             left = None if left is None else left - page
 
     def _page(self, query: str, parameters: Mapping[str, Any]) -> list[RowMapping]:
-        def read() -> list[RowMapping]:
-            with self._connection() as connection:
-                return self._rows(connection, query, parameters)
+        return self._read(lambda connection: self._rows(connection, query, parameters))
 
-        return read() if self._through is None else self._through(read)
+    def _read(self, page: Callable[[Connection], T]) -> T:
+        def read() -> T:
+            with self._connection() as connection:
+                return page(connection)
+
+        return read() if self._through is None else cast(T, self._through(read))
 
     @contextmanager
     def _connection(self) -> Iterator[Connection]:
@@ -267,6 +286,14 @@ def _item(row: RowMapping) -> Item:
         metadata=metadata,
         processed_data=row["processed_data"],
     )
+
+
+def _record(
+    item_id: str, index: int, line: int | None, source_text: str, kept_as_text: bool, problems: str | None
+) -> Record:
+    found = [] if problems is None else from_jsonb(problems, kept_as_text=False)
+    why = tuple(Problem(p["code"], p["field"], p["message"], p["details"]) for p in found)
+    return Record(index, line, from_jsonb(source_text, kept_as_text=kept_as_text), why, item_id)
 
 
 def _or_none(make: Callable[[Any], T], value: Any) -> T | None:

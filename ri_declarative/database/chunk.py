@@ -5,6 +5,9 @@
     write      wave by wave, the k-th occurrence of a key in wave k, one statement each
     walk       row by row on the server, when set-based writing is refused or would not be equal
 
+Two shorter ways come first where the chunk before makes them likely: COPY straight into the target for new
+rows (direct.py), and no staging at all for rows that stay as they are (unchanged.py).
+
 Never commits. After an error that is not a record's own the transaction is broken and must be rolled back.
 """
 
@@ -12,7 +15,7 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import psycopg2
 from psycopg2.extensions import cursor as Cursor
@@ -26,6 +29,7 @@ from ri_declarative.database.key_index import has_key_index
 from ri_declarative.database.plan import State, UpsertPlan
 from ri_declarative.database.sqlstate import Fault, fault_of, problem_code, stopped_by
 from ri_declarative.database.staged import StagedRows
+from ri_declarative.database.unchanged import Unchanged
 from ri_declarative.database.upsert import STAGE, Upsert, numbers_array
 from ri_declarative.database.walk import Walk, Walked
 from ri_declarative.records import Action, ItemStatus, Outcome, Problem
@@ -45,11 +49,17 @@ _ACTIONS = {
 class ChunkWriter:
     """Writes the chunks of one run."""
 
-    def __init__(self, upsert: Upsert, duplicates: Duplicates, direct: Direct | None = None) -> None:
+    def __init__(
+        self, upsert: Upsert, duplicates: Duplicates, direct: Direct | None = None, unchanged: Unchanged | None = None
+    ) -> None:
+        """`direct`, `unchanged`: None where the plan does not allow them."""
         self._upsert = upsert
         self._direct = direct
-        self._undone = 0  # chunks that it wrote in vain
-        self._all_were_new: bool | None = None  # the rows of the last chunk; None: there was none yet
+        self._unchanged = unchanged
+        self._undone = 0  # chunks that were copied in vain
+        self._missed = 0  # chunks of unchanged rows that were not told by reading them
+        self._all_were_new = False  # the rows of the last chunk
+        self._most_were_same: bool | None = None  # None: there was no chunk yet
         self._plan = upsert.plan
         self._duplicates = duplicates
         self._columns = SQL(", ").join(Identifier(name) for name in ("n", "line", *self._plan.stage))
@@ -57,7 +67,12 @@ class ChunkWriter:
     @property
     def _is_likely_new(self) -> bool:
         """Whether the next chunk may go straight into the target."""
-        return bool(self._all_were_new) and self._undone < _MOST_UNDONE
+        return self._direct is not None and self._all_were_new and self._undone < _MOST_UNDONE
+
+    @property
+    def _is_likely_same(self) -> bool:
+        """Whether it pays to look which rows of the next chunk stay as they are."""
+        return self._unchanged is not None and bool(self._most_were_same) and self._missed < _MOST_UNDONE
 
     def encode(self, rows: StagedRows) -> OutcomeBlock | None:
         """Make what will be sent, as far as it can be told, beside the server's work on the chunk before.
@@ -66,6 +81,8 @@ class ChunkWriter:
         """
         if self._direct is not None and self._is_likely_new:
             self._direct.encode(rows)
+        elif self._unchanged is not None and self._is_likely_same:
+            self._unchanged.encode(rows)
         elif rows.numbers:
             _ = rows.text
         return rows.encoded.outcomes if rows.encoded else None
@@ -75,23 +92,50 @@ class ChunkWriter:
         if not rows.numbers:
             return []
         try:
-            if self._direct is not None and self._all_were_new is None:
+            if self._most_were_same is None:
                 self._all_were_new = self._has_never_had_rows(cursor)
-            outcomes: Sequence[Outcome] | None = None
-            if self._direct is not None and self._is_likely_new and not isolate:
-                outcomes = self._direct.write(cursor, rows)
-                self._undone += outcomes is None
+                self._most_were_same = not self._all_were_new
+            outcomes = None if isolate else self._written_the_short_way(cursor, rows)
             if outcomes is None:
                 outcomes = self._write_staged(cursor, rows, isolate=isolate)
-                self._all_were_new = columns_of(outcomes).action.count(Action.INSERTED) == len(outcomes)
+                self._learn_from(outcomes)
             return outcomes
         except psycopg2.Error as error:
             place = f"writing {self._plan.relation.label} as role {cursor.connection.info.user}"
             raise stopped_by(error, place=place) from error
 
+    def _written_the_short_way(self, cursor: Cursor, rows: StagedRows) -> Sequence[Outcome] | None:
+        """None: nothing was written, and the rows are to be staged."""
+        if self._direct is not None and self._is_likely_new:
+            outcomes = self._direct.write(cursor, rows)
+            self._undone += outcomes is None
+            return outcomes
+        if self._unchanged is not None and self._is_likely_same:
+            return self._write_changed(cursor, rows, self._unchanged.find(cursor, rows))
+        return None
+
+    def _write_changed(self, cursor: Cursor, rows: StagedRows, same: Mapping[int, str]) -> Sequence[Outcome] | None:
+        """All outcomes, once those rows are written that are not the `same`; None: there is no such row."""
+        numbers = [rows.numbers[place] for place in same]
+        outcomes: Sequence[Outcome] = completed(numbers, [Action.UNCHANGED] * len(same), list(same.values()))
+        if not same or len(same) == len(rows.numbers):
+            return outcomes or None
+        others = [place for place in range(len(rows.numbers)) if place not in same]
+        outcomes = sorted([*outcomes, *self._write_staged(cursor, rows.at(others), isolate=False)])
+        self._learn_from(outcomes, told=len(same))
+        return outcomes
+
+    def _learn_from(self, outcomes: Sequence[Outcome], *, told: int = 0) -> None:
+        """What the next chunk will probably be like. `told`: rows that were not staged."""
+        actions = columns_of(outcomes).action
+        same = actions.count(Action.UNCHANGED)
+        self._missed += self._is_likely_same and same > 2 * told
+        self._all_were_new = actions.count(Action.INSERTED) == len(outcomes)
+        self._most_were_same = 2 * same > len(outcomes)
+
     def _has_never_had_rows(self, cursor: Cursor) -> bool:
         """Whether the target has no page yet, which takes no look at its rows."""
-        if self._plan.relation.kind != "r":  # its partitions have them
+        if self._direct is None or self._plan.relation.kind != "r":  # its partitions have them
             return False
         cursor.execute("SELECT pg_catalog.pg_relation_size(%s) = 0", (self._plan.relation.oid,))
         [(is_empty,)] = cursor.fetchall()

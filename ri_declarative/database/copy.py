@@ -22,15 +22,18 @@ def copy_in(cursor: Cursor, statement: str | Composable, text: bytes) -> None:
     cursor.copy_expert(statement, BytesIO(text), size=max(1, len(text)))
 
 
-def copy_text(columns: Sequence[Cells], *, beginnings: Sequence[str] | None = None) -> bytes:
-    r"""UTF-8 bytes of all rows; the columns, at least one, are of one length.
+def copy_text(columns: Sequence[Cells], *, beginnings: Sequence[str] | None = None, joint: str = "") -> bytes:
+    r"""UTF-8 bytes of all rows; the columns, at least one where there are no `beginnings`, are of one length.
 
     To escape each value takes as long as all the rest, so that it is done only when the joined text
-    shows that a value needs it. `beginnings`: what the rows begin with, in COPY's format already.
+    shows that a value needs it. `beginnings`: what the rows begin with, in COPY's format already, and `joint`: what
+    follows in each of them.
 
     >>> copy_text([["1", "2", "3"], ["a", None, "\\N"]])
     b'1\ta\n2\t\\N\n3\t\\\\N\n'
     """
+    if not columns:
+        return "".join(f"{beginning}{joint}\n" for beginning in beginnings or ()).encode()
     count = len(columns[0])
     if not count:
         return b""
@@ -47,7 +50,7 @@ def copy_text(columns: Sequence[Cells], *, beginnings: Sequence[str] | None = No
         rows = _rows([_escaped(column) for column in columns])
         text = "\n".join(rows)
     if beginnings is not None:
-        text = "\n".join(map("\t".join, zip(beginnings, rows, strict=True)))
+        text = "\n".join(map(f"{joint}\t".join, zip(beginnings, rows, strict=True)))
     return f"{text}\n".encode()
 
 

@@ -18,20 +18,19 @@ from psycopg2.sql import SQL, Identifier, Literal
 from ri_declarative.blocks import completed
 from ri_declarative.database.copy import Cells, copy_in, copy_text
 from ri_declarative.database.key_index import has_key_index
-from ri_declarative.database.looked_up import look_up
 from ri_declarative.database.plan import (
     EXACT_TYPES,
     NUMBERS,
-    Constant,
     LookedUp,
     Staged,
     TargetColumn,
     UpsertPlan,
 )
+from ri_declarative.database.row_cells import RowCells
 from ri_declarative.database.sqlstate import Fault, fault_of
 from ri_declarative.database.staged import Encoded, StagedRows
 from ri_declarative.database.upsert import RunFacts
-from ri_declarative.records import ITEM_PREFIX, Action, Outcome
+from ri_declarative.records import Action, Outcome
 
 _TYPES = frozenset(
     (*EXACT_TYPES, "bpchar", "numeric", "float4", "float8", "bool", "date", "timestamp", "timestamptz", "json", "jsonb")
@@ -85,18 +84,13 @@ class Direct:
 
     def __init__(self, plan: UpsertPlan, facts: RunFacts) -> None:
         self._plan = plan
-        self._facts = facts
-        self._places = {name: place for place, name in enumerate(plan.stage)}
+        self._cells = RowCells(plan, facts)
         self._identity = plan.relation.columns[plan.identity[0]]
         self._makes_identity = self._identity.name not in plan.by_name
         names = [c.column.name for c in plan.columns] + [self._identity.name] * self._makes_identity
         is_random = self._identity.default_sql == _RANDOM_UUID and self._identity.type_name == "uuid"
         self._asks_for_ids = self._makes_identity and not is_random
-        self._marks = [
-            c.source.mark
-            for c in plan.columns
-            if isinstance(c.source, Staged) and c.source.mark and c.column.default_sql
-        ]
+        self._with_default = [c for c in plan.columns if c.column.default_sql]
         self._copy = SQL("COPY {} ({}) FROM STDIN").format(
             Identifier(plan.relation.schema, plan.relation.name), SQL(", ").join(map(Identifier, names))
         )
@@ -131,14 +125,14 @@ class Direct:
 
     def _asked(self, cursor: Cursor, rows: StagedRows) -> Encoded | None:
         """What will be sent, with what the database says; None: some row is to be refused."""
-        looked_up = look_up(cursor, self._plan, rows)
+        looked_up = self._cells.look_up(cursor, rows)
         if looked_up is None:
             return None
         ids = self._asked_ids(cursor, len(rows.numbers)) if self._asks_for_ids else self._own_ids(rows)
         return self._encoded(rows, ids, looked_up)
 
     def _encoded(self, rows: StagedRows, ids: Cells, looked_up: Sequence[Cells]) -> Encoded:
-        cells = [self._cells(c, rows, looked_up) for c in self._plan.columns]
+        cells = [self._cells.of(c, rows, looked_up) for c in self._plan.columns]
         order = self._order(cells)
         if self._makes_identity:
             cells = [*cells, ids]
@@ -149,21 +143,7 @@ class Direct:
 
     def _wants_defaults(self, rows: StagedRows) -> bool:
         """Whether some row leaves a field to its column's default: COPY has one list of columns for all rows."""
-        return any(any(rows.columns[self._places[mark]]) for mark in self._marks)
-
-    def _cells(self, target: TargetColumn, rows: StagedRows, looked_up: Sequence[Cells] = ()) -> Cells:
-        source = target.source
-        if isinstance(source, LookedUp):
-            return looked_up[source.lookup]
-        if isinstance(source, Staged):
-            return rows.columns[self._places[source.cell]]
-        if isinstance(source, Constant):
-            return [source.text] * len(rows.numbers)
-        if source.name == "line":
-            return [None if line is None else str(line) for line in rows.lines]
-        if source.name == "item_id":
-            return [f"{self._facts.batch_id[:ITEM_PREFIX]}{n:08x}" for n in rows.numbers]
-        return [str(getattr(self._facts, source.name))] * len(rows.numbers)
+        return any(self._cells.some_lack(c, rows) for c in self._with_default)
 
     def _order(self, cells: Sequence[Cells]) -> list[int] | None:
         """The places in the order in which the set-based statement inserts; None: as they are."""
@@ -181,7 +161,7 @@ class Direct:
         """The target id of each row, where the database need not be asked."""
         if self._makes_identity:
             return random_uuids(len(rows.numbers))
-        return self._cells(self._plan.by_name[self._identity.name], rows)
+        return self._cells.of(self._plan.by_name[self._identity.name], rows)
 
     def _asked_ids(self, cursor: Cursor, count: int) -> Cells:
         """The values of the default, evaluated as often as the statement would."""

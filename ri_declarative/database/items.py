@@ -55,8 +55,12 @@ class KeptRecords(NamedTuple):
         columns = [self.parents(), *_ends(ends, target, noted=self.noted())]
         # Most records have neither problems nor metadata nor a parent: what nobody has is NULL by default.
         filled = {name: column for name, column in zip(_REST, columns, strict=True) if column is not None}
-        text = copy_text(list(filled.values()), beginnings=self.beginnings)
-        return ItemRows(", ".join([_BEGINNING, *filled]), text)
+        # Of a chunk that went well most have the same status, action and table: these are not joined row by row.
+        alike = {name: column for name, column in filled.items() if column.count(column[0]) == len(column)}
+        others = {name: column for name, column in filled.items() if name not in alike}
+        end_of_all = copy_text([[column[0]] for column in alike.values()]).decode()[:-1] if alike else ""
+        text = copy_text(list(others.values()), beginnings=self.beginnings, joint=f"\t{end_of_all}" if alike else "")
+        return ItemRows(", ".join([_BEGINNING, *alike, *others]), text)
 
     def expecting(self, ends: OutcomeColumns, target: str | None) -> KeptRecords:
         """The same, with the rows for these ends."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -25,12 +26,18 @@ class StagedRows:
     lines: list[int | None]
     columns: list[Cells]
     encoded: Encoded | None = None  # made beforehand, for one attempt
+    compared: list[str] | None = None  # made beforehand: the rows as unchanged.py reads those of the target
 
     @cached_property
     def text(self) -> bytes:
         """As COPY takes them into the staging table."""
         facts: list[Cells] = [list(map(str, self.numbers)), [None if n is None else str(n) for n in self.lines]]
         return copy_text([*facts, *self.columns])
+
+    def at(self, places: Sequence[int]) -> StagedRows:
+        """Those at these places only."""
+        columns: list[Cells] = [[column[place] for place in places] for column in self.columns]
+        return StagedRows([self.numbers[place] for place in places], [self.lines[place] for place in places], columns)
 
     def first(self, count: int) -> StagedRows:
         """Its first rows only."""

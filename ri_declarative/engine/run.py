@@ -133,7 +133,6 @@ class Run:
         claim = self.owner.claim
         try:
             while chunk := self.position.take(claim.size):
-                written = None  # freed here, and not by the writer before it says that it is done
                 prepared = None if is_poison(claim) else self.processor.prepare(chunk)
                 expected = None if prepared is None else self.processor.expected(prepared)
                 kept = keep(self.owner, chunk, expected, self.processor.target)
@@ -141,7 +140,6 @@ class Run:
                     return reason
                 after = next_claim(claim, self.processor.chunk_size)
                 self._current = self._writing = writer.submit(self._write, kept, prepared, claim, after)
-                written = kept, prepared  # noqa: F841
                 if claim.suspect and (reason := self._reason_to_stop()) is not None:
                     return reason  # nothing is read ahead here: a runner that dies shall have claimed why
                 claim = after

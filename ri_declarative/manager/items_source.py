@@ -23,7 +23,7 @@ class ItemsSource:
     sha256: str | None = None
     bytes_read = 0
 
-    def __init__(self, batch: BatchSummary, items: Iterable[Item], repairs: Mapping[int, Repair] | None) -> None:
+    def __init__(self, batch: BatchSummary, items: Iterable[Record], repairs: Mapping[int, Repair] | None) -> None:
         """`repairs`: by index; only the items they name are read. None: all items, as they are."""
         facts = batch.source_info
         header = facts.get("header")
@@ -43,7 +43,7 @@ class ItemsSource:
 
     def __iter__(self) -> Iterator[Record]:
         if self._repairs is None:
-            yield from (_record(item, item.source_data, changed=()) for item in self._items)
+            yield from map(_as_it_is, self._items)
             return
         wanted = 0
         for item in self._items:
@@ -52,17 +52,17 @@ class ItemsSource:
                 yield self._repaired(item, self._repairs[item.index])
         self.left_out = len(self._repairs) - wanted
 
-    def _repaired(self, item: Item, repair: Repair) -> Record:
+    def _repaired(self, item: Record, repair: Repair) -> Record:
         before: Mapping[str, Any] = {} if isinstance(item.source_data, str) else item.source_data
         values: Mapping[str, Any] = repair.values
         if not any(values.values()):  # it was unreadable, and nobody has filled its cells in
-            return _record(item, item.source_data, changed=())
+            return _as_it_is(item)
         if not self.textual:
             values = {name: from_cell(cell) for name, cell in values.items()}
         after = {name: value for name, value in {**before, **values}.items() if value is not ABSENT}
         changed = [name for name in {**before, **after} if before.get(name, ABSENT) != after.get(name, ABSENT)]
         self.repaired += bool(changed)
-        return _record(item, after, changed=changed)
+        return item._replace(source_data=after, problems=(), metadata={"corrected": changed} if changed else None)
 
     def pieces(self) -> Iterator[Record]:
         """The same, one by one."""
@@ -118,12 +118,9 @@ class PendingSource:
         self.close()
 
 
-def _record(item: Item, source_data: Mapping[str, Any] | str, *, changed: Iterable[str]) -> Record:
+def _as_it_is(item: Record) -> Record:
     """An unreadable record stays one, for the same reason."""
-    problems = item.problems if isinstance(source_data, str) else ()
-    corrected = list(changed)
-    metadata = {"corrected": corrected} if corrected else None
-    return Record(item.index, item.line, source_data, problems, item.item_id, metadata)
+    return item if not item.problems or isinstance(item.source_data, str) else item._replace(problems=())
 
 
 def by_index(repairs: Iterable[Repair], *, lineage: Iterable[str], name: str) -> dict[int, Repair]:

@@ -242,6 +242,9 @@ class BreaksOff:
             yield Record(index, index + 2, {"k": str(index), "v": "x"})
         raise self._error
 
+    def pieces(self) -> Iterator[Record]:
+        return iter(self)
+
     def close(self) -> None:
         """Nothing is open."""
 

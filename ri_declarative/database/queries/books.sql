@@ -78,15 +78,18 @@ FROM (SELECT i.item_index FROM {schema}.import_batch_items i
 -- name: to_reprocess
 -- The newest items that repeat this batch's items from one index to another: the failed ones, or all.
 WITH RECURSIVE chain AS (
-    SELECT i.id, i.batch_id, i.item_index FROM {schema}.import_batch_items i
+    SELECT i.id, i.item_index, i.source_line, i.status, i.source_data, i.metadata, i.problems
+    FROM {schema}.import_batch_items i
     WHERE i.batch_id = CAST(:batch_id AS uuid) AND i.item_index BETWEEN :from_index AND :to_index
       AND i.status <> 'pending' AND (:all_items OR i.status = 'failed')
   UNION ALL
-    SELECT c.id, c.batch_id, c.item_index FROM chain JOIN {schema}.import_batch_items c ON c.parent_item_id = chain.id
+    SELECT c.id, c.item_index, c.source_line, c.status, c.source_data, c.metadata, c.problems
+    FROM chain JOIN {schema}.import_batch_items c ON c.parent_item_id = chain.id
 )
-SELECT i.*, i.source_data::text AS source_text
-FROM chain
-JOIN {schema}.import_batch_items i ON i.batch_id = chain.batch_id AND i.item_index = chain.item_index
+SELECT i.id::text, i.item_index, i.source_line, i.source_data::text,
+       COALESCE(i.metadata ->> 'source_data' = 'json_text', false) AS kept_as_text,
+       CASE WHEN pg_catalog.jsonb_typeof(i.source_data) = 'string' THEN i.problems::text END AS problems
+FROM chain i
 WHERE NOT EXISTS (SELECT FROM {schema}.import_batch_items c WHERE c.parent_item_id = i.id)
   AND (:all_items OR (i.status = 'failed' AND (i.metadata -> 'dismissed') IS NULL))
 ORDER BY i.item_index;
