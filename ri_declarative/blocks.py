@@ -1,7 +1,7 @@
 """Records and outcomes that are alike, as columns: each is made where somebody looks at it, which hardly anybody does.
 
-A `RecordBlock` is a sequence of Records like any other, and an `OutcomeBlock` one of Outcomes. Who knows
-them takes their columns, which is several times as fast as one record after the other.
+A `RecordBlock` is a sequence of Records for whoever does not know it, and an `OutcomeBlock` one of Outcomes. Who
+knows them takes their columns, which is several times as fast as one record after the other.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def one_by_one(pieces: Iterable[Piece]) -> Iterable[Record]:
 
 
 def joined(pieces: Sequence[Piece]) -> Sequence[Record]:
-    """The records of a source's pieces that follow each other: a block, when all of these are blocks."""
+    """The records of pieces of one source that follow each other: a block, when all of these are blocks."""
     blocks = [piece for piece in pieces if isinstance(piece, RecordBlock)]
     if not blocks or len(blocks) < len(pieces):
         return list(one_by_one(pieces))

@@ -60,9 +60,9 @@ class Position:
                     left -= 1
                 taken.append(piece)
         except SourceFault as fault:
+            self._fault = fault
             if not taken:
                 raise
-            self._fault = fault
         return joined(taken)
 
     def move_to(

@@ -31,7 +31,10 @@ class Processor(Protocol):
         ...
 
     def expected(self, prepared: Any) -> OutcomeBlock | None:
-        """What `process` gives if the database refuses nothing, that very block; None: nobody knows."""
+        """What `process` gives if the database refuses nothing, the same object; None: nobody knows.
+
+        What will be stored for these outcomes is made while the chunk before is being written.
+        """
         ...
 
     def process(self, prepared: Any, context: ImportContext) -> Sequence[Outcome]:

@@ -89,14 +89,15 @@ class Case:
             if size == BIG:
                 patch.setattr(processor, "is_direct", lambda plan: False)
             batch = bench.run("p", self.content, ending=self.ending)
-        return batch, Result(self.rows(bench), [self._told(item) for item in bench.items(batch)], batch.counts)
+        return batch, Result(self.rows(bench), [self.told(item) for item in bench.items(batch)], batch.counts)
 
     def rows(self, bench: Workbench) -> list[tuple[Any, ...]]:
         """The table's rows, as texts."""
         what = "CAST(t AS text)" if self.show == "*" else f"CAST(ROW({self.show}) AS text)"
         return sorted(bench.sql(f"SET TIME ZONE 'UTC'; SELECT {what} FROM shop.t AS t"))
 
-    def _told(self, item: Item) -> Told:
+    def told(self, item: Item) -> Told:
+        """What the item says."""
         return Told(
             item.index,
             item.line,
