@@ -96,9 +96,12 @@ class Direct:
         )
 
     def encode(self, rows: StagedRows) -> None:
-        """Make what will be sent, where nothing has to be asked of the database for it."""
-        if rows.numbers and not (self._asks_for_ids or self._plan.lookups or self._wants_defaults(rows)):
-            rows.encoded = self._encoded(rows, self._own_ids(rows), [])
+        """Make what will be sent, where nothing has to be asked of the database, or the answer can be guessed."""
+        if not rows.numbers or self._asks_for_ids or self._wants_defaults(rows):
+            return
+        looked_up = self._cells.guessed(rows)
+        if looked_up is not None:
+            rows.encoded = self._encoded(rows, self._own_ids(rows), looked_up)
 
     def write(self, cursor: Cursor, rows: StagedRows) -> Sequence[Outcome] | None:
         """One outcome per row, or None when nothing was written. Raises what is no record's fault."""
@@ -107,7 +110,7 @@ class Direct:
         encoded, rows.encoded = rows.encoded, None  # another attempt makes other ids
         cursor.execute("SAVEPOINT ri_direct")
         try:
-            encoded = encoded or self._asked(cursor, rows)
+            encoded = self._asked(cursor, rows, encoded)
             is_written = encoded is not None
             if encoded is not None:
                 copy_in(cursor, self._copy, encoded.text)
@@ -123,15 +126,17 @@ class Direct:
         cursor.execute("RELEASE SAVEPOINT ri_direct")
         return encoded.outcomes
 
-    def _asked(self, cursor: Cursor, rows: StagedRows) -> Encoded | None:
+    def _asked(self, cursor: Cursor, rows: StagedRows, guess: Encoded | None) -> Encoded | None:
         """What will be sent, with what the database says; None: some row is to be refused."""
         looked_up = self._cells.look_up(cursor, rows)
         if looked_up is None:
             return None
+        if guess is not None and guess.looked_up == looked_up:
+            return guess
         ids = self._asked_ids(cursor, len(rows.numbers)) if self._asks_for_ids else self._own_ids(rows)
         return self._encoded(rows, ids, looked_up)
 
-    def _encoded(self, rows: StagedRows, ids: Cells, looked_up: Sequence[Cells]) -> Encoded:
+    def _encoded(self, rows: StagedRows, ids: Cells, looked_up: list[Cells]) -> Encoded:
         cells = [self._cells.of(c, rows, looked_up) for c in self._plan.columns]
         order = self._order(cells)
         if self._makes_identity:
@@ -139,7 +144,8 @@ class Direct:
         if order is not None and len(order) > 1:
             in_order = itemgetter(*order)
             cells = [in_order(column) for column in cells]
-        return Encoded(copy_text(cells), completed(rows.numbers, [Action.INSERTED] * len(rows.numbers), ids))
+        outcomes = completed(rows.numbers, [Action.INSERTED] * len(rows.numbers), ids)
+        return Encoded(copy_text(cells), outcomes, looked_up)
 
     def _wants_defaults(self, rows: StagedRows) -> bool:
         """Whether some row leaves a field to its column's default: COPY has one list of columns for all rows."""

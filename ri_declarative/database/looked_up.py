@@ -10,15 +10,22 @@ from ri_declarative.database.copy import Cells
 from ri_declarative.database.plan import Lookup, UpsertPlan
 from ri_declarative.database.staged import StagedRows
 
+Key = tuple[str | None, ...]
+
+
+def keys_of(lookup: Lookup, plan: UpsertPlan, rows: StagedRows) -> list[Key]:
+    """What each row is looked up by, as texts."""
+    cells = [rows.columns[plan.stage.index(staged.cell)] for _, staged in lookup.match]
+    return list(zip(*cells, strict=True))
+
 
 def look_up(cursor: Cursor, plan: UpsertPlan, rows: StagedRows) -> list[Cells] | None:
     """What each look-up of the plan takes, as texts, for each row; None: some row is to be refused for it."""
-    places = {name: place for place, name in enumerate(plan.stage)}
     taken: list[Cells] = []
     for lookup in plan.lookups:
-        keys = list(zip(*(rows.columns[places[staged.cell]] for _, staged in lookup.match), strict=True))
+        keys = keys_of(lookup, plan, rows)
         present = [key for key in set(keys) if None not in key]
-        found: dict[tuple[str | None, ...], str | None] = {}
+        found: dict[Key, str | None] = {}
         if present:
             cursor.execute(_statement(lookup, list(zip(*present, strict=True))))
             found = {tuple(key): take for *key, take in cursor.fetchall()}

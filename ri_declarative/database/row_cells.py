@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from psycopg2.extensions import cursor as Cursor
 
 from ri_declarative.database.copy import Cells
-from ri_declarative.database.looked_up import look_up
-from ri_declarative.database.plan import Constant, LookedUp, Staged, TargetColumn, UpsertPlan
+from ri_declarative.database.looked_up import Key, keys_of, look_up
+from ri_declarative.database.plan import Constant, LookedUp, Lookup, Staged, TargetColumn, UpsertPlan
 from ri_declarative.database.staged import StagedRows
 from ri_declarative.database.upsert import RunFacts
 from ri_declarative.records import ITEM_PREFIX
+
+_MOST_KNOWN = 20_000  # values of a look-up that are remembered
 
 
 class RowCells:
@@ -20,6 +22,7 @@ class RowCells:
     def __init__(self, plan: UpsertPlan, facts: RunFacts) -> None:
         self._plan = plan
         self._facts = facts
+        self._known: list[dict[Key, str | None]] = [{} for _ in plan.lookups]  # what look-ups have taken
         self._places = {name: place for place, name in enumerate(plan.stage)}
 
     def of(self, target: TargetColumn, rows: StagedRows, looked_up: Sequence[Cells] = ()) -> Cells:
@@ -39,7 +42,25 @@ class RowCells:
 
     def look_up(self, cursor: Cursor, rows: StagedRows) -> list[Cells] | None:
         """What each look-up takes, for each row; None: some row is to be refused for it."""
-        return look_up(cursor, self._plan, rows)
+        taken = look_up(cursor, self._plan, rows)
+        if taken is not None:
+            pairs = zip(self._known, self._plan.lookups, taken, strict=True)
+            self._known = [
+                known | dict(zip(self._keys(lookup, rows), cells, strict=True)) for known, lookup, cells in pairs
+            ]
+            self._known = [known if len(known) <= _MOST_KNOWN else {} for known in self._known]
+        return taken
+
+    def guessed(self, rows: StagedRows) -> list[Cells] | None:
+        """What `look_up` will probably give: what it gave of earlier rows; None: some value is new."""
+        guesses = zip(self._known, self._plan.lookups, strict=True)
+        try:
+            return [[known[key] for key in self._keys(lookup, rows)] for known, lookup in guesses]
+        except KeyError:
+            return None
+
+    def _keys(self, lookup: Lookup, rows: StagedRows) -> list[Key]:
+        return keys_of(lookup, self._plan, rows)
 
     def some_lack(self, target: TargetColumn, rows: StagedRows) -> bool:
         """Whether some records lack the column's field, which is something else than to have it empty."""

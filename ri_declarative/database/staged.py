@@ -16,6 +16,7 @@ class Encoded(NamedTuple):
 
     text: bytes
     outcomes: OutcomeBlock
+    looked_up: list[Cells]  # what look-ups take for them
 
 
 @dataclass
