@@ -222,7 +222,10 @@ def _with_refused(written: OutcomeBlock, rows: Rows) -> OutcomeBlock:
     if not rows.problems:
         return written
     count = len(rows.records)
-    status, problems = [ItemStatus.FAILED] * count, [rows.problems.get(position, ()) for position in range(count)]
+    status = [ItemStatus.FAILED] * count
+    problems: list[tuple[Problem, ...]] = [()] * count
+    for position, found in rows.problems.items():
+        problems[position] = found
     actions: list[Action | None] = [None] * count
     ids: list[str | None] = [None] * count
     columns = written.columns

@@ -13,6 +13,7 @@ from ri_declarative.database.copy import NULL, Cells, copy_in, copy_text
 from ri_declarative.database.jsonb import (
     KEPT_AS_TEXT,
     all_to_jsonb,
+    json_of_texts,
     objects_to_jsonb,
     printable,
     printable_json,
@@ -197,10 +198,12 @@ def _ends(
     if noted is not None:
         metadata = [{**(first or {}), **(then or {})} for first, then in zip(noted, metadata, strict=True)]
     failed = any(problems)
-    tables: Cells = [_printable(target)] * len(problems)
-    if failed or any(outcomes.target_table):
-        owned = zip(outcomes.target_table, tables, problems, strict=True)
-        tables = [None if why else (_printable(own) or label) for own, label, why in owned]
+    label = _printable(target)
+    tables: Cells = [label] * len(problems)
+    if any(outcomes.target_table):
+        tables = [_printable(own) or label for own in outcomes.target_table]
+    if failed:
+        tables = [None if why else table for table, why in zip(tables, problems, strict=True)]
     ids = outcomes.target_id
     columns: list[Cells | None] = [
         outcomes.status,
@@ -226,6 +229,6 @@ def _printable(text: str | None) -> str | None:
 
 
 def _problems(problems: Sequence[Problem]) -> str:
-    return printable_json(
+    return json_of_texts(
         [{"code": p.code, "field": p.field, "message": p.message, "details": dict(p.details)} for p in problems]
     )

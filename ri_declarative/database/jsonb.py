@@ -111,6 +111,15 @@ def printable_json(value: Any) -> str:
     return _ENCODER.encode(_printable_value(value)).decode()
 
 
+def json_of_texts(value: Any) -> str:
+    """As `printable_json`, of lists and dicts with nothing but texts in them, several times as fast."""
+    try:
+        text = _ENCODER.encode(value).decode()
+    except (TypeError, UnicodeEncodeError):  # a text of another class; half of a surrogate pair
+        return printable_json(value)
+    return printable_json(value) if "\\u0000" in text else text
+
+
 def refuse_unstorable(value: Any) -> None:
     """Raise TypeError or ValueError when JSONB cannot hold the value as it is."""
     printable_json(value)

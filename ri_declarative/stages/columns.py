@@ -52,13 +52,23 @@ def has_none(values: Sequence[Any]) -> bool:
     return NoneType in set(map(type, values))
 
 
-class RecordsOfColumns(Sequence[dict[str, Any]]):
+class RecordsOfColumns(Sequence[dict[str, Any] | None]):
     """The records that columns hold, each made when it is asked for; None in a column: the record lacks the field."""
 
-    def __init__(self, columns: Mapping[str, Sequence[Any]]) -> None:
-        """`columns`: at least one, all of one length."""
+    def __init__(self, columns: Mapping[str, Sequence[Any]], refused: frozenset[int] = frozenset()) -> None:
+        """`columns`: at least one, all of one length. `refused`: the places where None is given instead of a record."""
         self.columns = columns
         self._count = len(next(iter(columns.values())))
+        self._refused = refused
+
+    @property
+    def places(self) -> list[int]:
+        """Where there are records."""
+        return [place for place in range(self._count) if place not in self._refused]
+
+    def without(self, places: Iterable[int]) -> RecordsOfColumns:
+        """The same, without the records at these places."""
+        return RecordsOfColumns(self.columns, self._refused.union(places))
 
     def __len__(self) -> int:
         return self._count
@@ -69,17 +79,25 @@ class RecordsOfColumns(Sequence[dict[str, Any]]):
     __hash__ = None  # type: ignore[assignment]
 
     @overload
-    def __getitem__(self, place: int) -> dict[str, Any]: ...
+    def __getitem__(self, place: int) -> dict[str, Any] | None: ...
 
     @overload
-    def __getitem__(self, place: slice) -> list[dict[str, Any]]: ...
+    def __getitem__(self, place: slice) -> list[dict[str, Any] | None]: ...
 
-    def __getitem__(self, place: int | slice) -> dict[str, Any] | list[dict[str, Any]]:
+    def __getitem__(self, place: int | slice) -> dict[str, Any] | list[dict[str, Any] | None] | None:
         if isinstance(place, slice):
             return [self[k] for k in range(self._count)[place]]
+        if range(self._count)[place] in self._refused:
+            return None
         return {name: value for name, values in self.columns.items() if (value := values[place]) is not None}
 
-    def __iter__(self) -> Iterator[dict[str, Any]]:
+    def __iter__(self) -> Iterator[dict[str, Any] | None]:
+        records = self._records()
+        if not self._refused:
+            return records
+        return (None if place in self._refused else record for place, record in enumerate(records))
+
+    def _records(self) -> Iterator[dict[str, Any]]:
         rows = zip(*self.columns.values(), strict=True)
         if not any(map(has_none, self.columns.values())):
             return (dict(zip(self.columns, row, strict=False)) for row in rows)

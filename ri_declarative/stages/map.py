@@ -109,17 +109,15 @@ class Mapper:
     def __call__(self, chunk: Chunk) -> Mapped:
         """Column by column; what is refused is told record by record."""
         data = chunk.data
-        records: Sequence[dict[str, Any]]
         if isinstance(data, RecordsOfColumns):
-            positions, records = list(range(len(data))), data
+            positions = data.places
         else:
             positions = [position for position, record in enumerate(data) if record is not None]
-            records = [record for record in data if record is not None]
         columns: list[Sequence[str | None]] = []
         refused: set[int] = set()
         for cell, column in self._columns:
             field = cell.field
-            values = _values(chunk, field, positions, records)
+            values = _values(chunk, field, positions)
             texts, has_refused = column(values)
             columns.append(texts)
             if has_refused:
@@ -127,13 +125,11 @@ class Mapper:
             if cell.required and None in texts:
                 refused.update(place for place, text in enumerate(texts) if text is None)
             if cell.mark_absent:
-                columns.append(
-                    ["t" if value is None and field not in records[k] else None for k, value in enumerate(values)]
-                )
+                columns.append(_marks(data, field, positions, values))
         if not refused:
             return Mapped(columns, positions, chunk)
-        kept = [place for place in range(len(records)) if place not in refused]
-        problems = {positions[place]: self._problems(records[place]) for place in sorted(refused)}
+        kept = [place for place in range(len(positions)) if place not in refused]
+        problems = {positions[place]: self._problems(data[positions[place]] or {}) for place in sorted(refused)}
         return Mapped(
             [[texts[place] for place in kept] for texts in columns],
             [positions[place] for place in kept],
@@ -150,14 +146,24 @@ class Mapper:
         return tuple(problems)
 
 
-def _values(chunk: Chunk, field: str, positions: list[int], records: Sequence[Any]) -> Sequence[Any]:
+def _values(chunk: Chunk, field: str, positions: list[int]) -> Sequence[Any]:
     """The field's value in each of the records, None where there is none."""
     if chunk.columns is None:
-        return [record.get(field) for record in records]
+        return [record.get(field) for record in chunk.data if record is not None]
     column = chunk.columns.values.get(field)
     if column is None:
-        return [None] * len(records)
+        return [None] * len(positions)
     return column if len(positions) == len(column) else [column[position] for position in positions]
+
+
+def _marks(
+    data: Sequence[dict[str, Any] | None], field: str, positions: list[int], values: Sequence[Any]
+) -> Sequence[str | None]:
+    """What tells an absent field from one that is null."""
+    return [
+        "t" if value is None and field not in (data[position] or {}) else None
+        for position, value in zip(positions, values, strict=True)
+    ]
 
 
 def _problem(cell: CellRule, make: Callable[[Any], str], value: Any) -> Problem | None:

@@ -51,10 +51,12 @@ class Chunk(NamedTuple):
         """The chunk without the data of the records refused here; the chunk itself when there are none."""
         if not problems:
             return self
+        if isinstance(self.data, RecordsOfColumns):
+            return self._replace(data=self.data.without(problems), problems=self.problems | problems)
         data = list(self.data)
         for position in problems:
             data[position] = None
-        return Chunk(data, self.problems | problems, self.columns)
+        return self._replace(data=data, problems=self.problems | problems)
 
 
 class _Cell(NamedTuple):

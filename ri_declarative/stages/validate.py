@@ -112,7 +112,10 @@ class _Field:
         if _is_certainly(self._all.is_valid, values):
             return ()
         is_valid = self._one.is_valid
-        return [p for p, value in enumerate(column) if value is not None and not _is_certainly(is_valid, value)]
+        try:
+            return [p for p, value in enumerate(column) if value is not None and not is_valid(value)]
+        except ValueError:
+            return [p for p, value in enumerate(column) if value is not None and not _is_certainly(is_valid, value)]
 
 
 def _validator(schema: Any) -> jsonschema_rs.Draft202012Validator:
