@@ -6,7 +6,7 @@ knows them takes their columns, which is several times as fast as one record aft
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
 from typing import Any, NamedTuple, overload
@@ -152,3 +152,25 @@ def completed(
 def columns_of(outcomes: Sequence[Outcome]) -> OutcomeColumns:
     """At least one outcome, field by field."""
     return outcomes.columns if isinstance(outcomes, OutcomeBlock) else OutcomeColumns(*zip(*outcomes, strict=True))
+
+
+def with_refused(
+    indexes: Sequence[int],
+    written: OutcomeBlock,
+    places: Sequence[int],
+    refused: Mapping[int, tuple[Problem, ...]],
+) -> OutcomeBlock:
+    """One outcome for each of the indexes: those that are `written` lie at `places`, the other ones are `refused`."""
+    if not refused:
+        return written
+    count = len(indexes)
+    status = [ItemStatus.FAILED] * count
+    problems: list[tuple[Problem, ...]] = [()] * count
+    for place, found in refused.items():
+        problems[place] = found
+    actions: list[Action | None] = [None] * count
+    ids: list[str | None] = [None] * count
+    columns = written.columns
+    for place, action, target_id in zip(places, columns.action, columns.target_id, strict=True):
+        status[place], actions[place], ids[place] = ItemStatus.COMPLETED, action, target_id
+    return OutcomeBlock(completed(indexes, actions, ids).columns._replace(status=status, problems=problems))

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ri_declarative.blocks import OutcomeBlock, completed, indexes_of, lines_of
+from ri_declarative.blocks import OutcomeBlock, indexes_of, lines_of, with_refused
 from ri_declarative.database.chunk import ChunkWriter
 from ri_declarative.database.direct import Direct, is_direct
 from ri_declarative.database.driver import driver_cursor
 from ri_declarative.database.duplicates import Duplicates, Lineage
 from ri_declarative.database.plan import UpsertPlan
+from ri_declarative.database.sieve import Sieve
 from ri_declarative.database.staged import StagedRows
 from ri_declarative.database.unchanged import Unchanged, can_be_compared
 from ri_declarative.database.upsert import RunFacts, Upsert
@@ -22,7 +23,7 @@ from ri_declarative.processors.hooks import Hooks
 from ri_declarative.processors.per_item import ItemChunk, write_items
 from ri_declarative.processors.record_hooks import RecordHooks
 from ri_declarative.processors.retry import Retry
-from ri_declarative.records import Action, ItemStatus, Outcome, Problem, Record
+from ri_declarative.records import ItemStatus, Outcome, Problem, Record
 from ri_declarative.stages.map import Mapper
 from ri_declarative.stages.parse import Chunk, Parser
 from ri_declarative.stages.refusal import quoted
@@ -179,7 +180,10 @@ class CompiledProcessor:
     def _encoded(self, rows: Rows) -> Rows:
         """With what will be sent, as far as it can be told beforehand; no hook has a say in what becomes of them."""
         promised = self._writer.encode(rows.staged) if self._writer is not None else None
-        return rows if promised is None else rows._replace(promised=promised, expected=_with_refused(promised, rows))
+        if promised is None:
+            return rows
+        expected = with_refused(indexes_of(rows.records), promised, rows.positions, rows.problems)
+        return rows._replace(promised=promised, expected=expected)
 
     def _write(self, rows: Rows, context: ImportContext, attempts: Attempts) -> Sequence[Outcome]:
         """One outcome per record, in order."""
@@ -189,15 +193,12 @@ class CompiledProcessor:
         written = self._writer.write(cursor, rows.staged, isolate=context.transaction.isolate)
         if rows.expected is not None and written is rows.promised:
             return rows.expected
-        if (
-            isinstance(written, OutcomeBlock)
-            and len(written) == len(rows.records)
-            and not any(written.columns.problems)
-        ):
-            return written
+        if isinstance(written, OutcomeBlock) and len(written) == len(rows.records):
+            return _with_values(written, rows.data)
         outcomes: list[Outcome | None] = [None] * len(rows.records)
         for position, outcome in zip(rows.positions, written, strict=True):
-            outcomes[position] = _with_value(outcome, rows.data[position]) if outcome.problems else outcome
+            told = _with_value(outcome.problems, rows.data[position]) if outcome.problems else ()
+            outcomes[position] = outcome._replace(problems=told) if told else outcome
         for position, problems in rows.problems.items():
             index = rows.records[position].index
             skipped = index in attempts.refused and attempts.refused[index].skipped
@@ -208,38 +209,30 @@ class CompiledProcessor:
         facts = RunFacts(batch.id, batch.started_at, batch.source_name)
         upsert = Upsert(self.plan, facts)
         lineage = Lineage(batch.books, batch.lineage, reprocessing=batch.parent_batch_id is not None)
-        direct, unchanged = None, None
+        direct, sieve, unchanged = None, None, None
         if is_direct(self.plan):
-            direct = Direct(self.plan, facts)
+            direct, asking = Direct(self.plan, facts), Sieve(self.plan, facts)
+            sieve = asking if asking.is_useful else None
             # A record that is taken again may have been overtaken by a later one, which then has the key's row.
             if not lineage.reprocessing and can_be_compared(self.plan):
                 unchanged = Unchanged(self.plan, facts)
-        return ChunkWriter(upsert, Duplicates(upsert, lineage), direct, unchanged)
+        return ChunkWriter(upsert, Duplicates(upsert, lineage), direct, sieve, unchanged)
 
 
-def _with_refused(written: OutcomeBlock, rows: Rows) -> OutcomeBlock:
-    """One outcome per record: those of the rows, and of what was refused before them."""
-    if not rows.problems:
+def _with_values(written: OutcomeBlock, data: Sequence[Mapping[str, Any] | None]) -> OutcomeBlock:
+    problems = list(written.columns.problems)
+    if not any(problems):
         return written
-    count = len(rows.records)
-    status = [ItemStatus.FAILED] * count
-    problems: list[tuple[Problem, ...]] = [()] * count
-    for position, found in rows.problems.items():
-        problems[position] = found
-    actions: list[Action | None] = [None] * count
-    ids: list[str | None] = [None] * count
-    columns = written.columns
-    for position, action, target_id in zip(rows.positions, columns.action, columns.target_id, strict=True):
-        status[position], actions[position], ids[position] = ItemStatus.COMPLETED, action, target_id
-    all_of_them = completed(indexes_of(rows.records), actions, ids)
-    return OutcomeBlock(all_of_them.columns._replace(status=status, problems=problems))
+    for position, why in enumerate(problems):
+        if why:
+            problems[position] = _with_value(why, data[position])
+    return OutcomeBlock(written.columns._replace(problems=problems))
 
 
-def _with_value(refused: Outcome, data: Mapping[str, Any] | None) -> Outcome:
-    """The outcome, its problem with the value that it speaks of."""
-    [problem] = refused.problems
+def _with_value(why: tuple[Problem, ...], data: Mapping[str, Any] | None) -> tuple[Problem, ...]:
+    """What the database says of a record, with the value that it speaks of."""
+    [problem] = why
     if problem.field is None or problem.code not in _WITH_VALUE or problem.field not in (data or {}):
-        return refused
+        return why
     assert data is not None
-    said = problem._replace(message=f"{quoted(data[problem.field])} {problem.message}")
-    return refused._replace(problems=(said,))
+    return (problem._replace(message=f"{quoted(data[problem.field])} {problem.message}"),)

@@ -5,8 +5,9 @@
     write      wave by wave, the k-th occurrence of a key in wave k, one statement each
     walk       row by row on the server, when set-based writing is refused or would not be equal
 
-Two shorter ways come first where the chunk before makes them likely: COPY straight into the target for new
-rows (direct.py), and no staging at all for rows that stay as they are (unchanged.py).
+Shorter ways come first where the chunk before makes them likely: COPY straight into the target for new rows
+(direct.py), of which those that will be refused are taken out (sieve.py), and no staging at all for rows that stay as
+they are (unchanged.py).
 
 Never commits. After an error that is not a record's own the transaction is broken and must be rolled back.
 """
@@ -21,12 +22,13 @@ import psycopg2
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.sql import SQL, Composable, Identifier, Literal
 
-from ri_declarative.blocks import OutcomeBlock, columns_of, completed
+from ri_declarative.blocks import OutcomeBlock, columns_of, completed, with_refused
 from ri_declarative.database.copy import copy_in
 from ri_declarative.database.direct import Direct
 from ri_declarative.database.duplicates import Duplicates
 from ri_declarative.database.key_index import has_key_index
 from ri_declarative.database.plan import State, UpsertPlan
+from ri_declarative.database.sieve import Sieve
 from ri_declarative.database.sqlstate import Fault, fault_of, problem_code, stopped_by
 from ri_declarative.database.staged import StagedRows
 from ri_declarative.database.unchanged import Unchanged
@@ -50,15 +52,23 @@ class ChunkWriter:
     """Writes the chunks of one run."""
 
     def __init__(
-        self, upsert: Upsert, duplicates: Duplicates, direct: Direct | None = None, unchanged: Unchanged | None = None
+        self,
+        upsert: Upsert,
+        duplicates: Duplicates,
+        direct: Direct | None = None,
+        sieve: Sieve | None = None,
+        unchanged: Unchanged | None = None,
     ) -> None:
-        """`direct`, `unchanged`: None where the plan does not allow them."""
+        """`direct`, `sieve`, `unchanged`: None where the plan does not allow them."""
         self._upsert = upsert
         self._direct = direct
+        self._sieve = sieve
         self._unchanged = unchanged
         self._undone = 0  # chunks that were copied in vain
         self._missed = 0  # chunks of unchanged rows that were not told by reading them
         self._all_were_new = False  # the rows of the last chunk
+        self._were_new_or_refused = False
+        self._is_hopeless = False  # most rows that were walked last were refused: one statement will not do
         self._most_were_same: bool | None = None  # None: there was no chunk yet
         self._plan = upsert.plan
         self._duplicates = duplicates
@@ -70,6 +80,11 @@ class ChunkWriter:
         return self._direct is not None and self._all_were_new and self._undone < _MOST_UNDONE
 
     @property
+    def _is_to_be_sieved(self) -> bool:
+        """Whether it pays to take out what will be refused, so that the others go straight into the target."""
+        return self._sieve is not None and self._were_new_or_refused and self._undone < _MOST_UNDONE
+
+    @property
     def _is_likely_same(self) -> bool:
         """Whether it pays to look which rows of the next chunk stay as they are."""
         return self._unchanged is not None and bool(self._most_were_same) and self._missed < _MOST_UNDONE
@@ -79,7 +94,7 @@ class ChunkWriter:
 
         Gives the outcomes where they are known: `write` gives this very block, unless the database refuses something.
         """
-        if self._direct is not None and self._is_likely_new:
+        if self._direct is not None and (self._is_likely_new or self._is_to_be_sieved):
             self._direct.encode(rows)
         elif self._unchanged is not None and self._is_likely_same:
             self._unchanged.encode(rows)
@@ -110,9 +125,25 @@ class ChunkWriter:
             outcomes = self._direct.write(cursor, rows)
             self._undone += outcomes is None
             return outcomes
+        if self._direct is not None and self._sieve is not None and self._is_to_be_sieved:
+            return self._write_sieved(cursor, rows, self._direct, self._sieve)
         if self._unchanged is not None and self._is_likely_same:
             return self._write_changed(cursor, rows, self._unchanged.find(cursor, rows))
         return None
+
+    def _write_sieved(self, cursor: Cursor, rows: StagedRows, direct: Direct, sieve: Sieve) -> Sequence[Outcome] | None:
+        if direct.wants_defaults(rows):
+            return None
+        refused = sieve.find(cursor, rows)
+        if refused is None or len(refused) == len(rows.numbers):
+            return None
+        places = [place for place in range(len(rows.numbers)) if place not in refused]
+        written = direct.write(cursor, rows, refused)
+        self._undone += written is None
+        self._all_were_new = written is not None and not refused
+        if written is None:
+            return None
+        return with_refused(rows.numbers, written, places, {place: (why,) for place, why in refused.items()})
 
     def _write_changed(self, cursor: Cursor, rows: StagedRows, same: Mapping[int, str]) -> Sequence[Outcome] | None:
         """All outcomes, once those rows are written that are not the `same`; None: there is no such row."""
@@ -132,6 +163,8 @@ class ChunkWriter:
         self._missed += self._is_likely_same and same > 2 * told
         self._all_were_new = actions.count(Action.INSERTED) == len(outcomes)
         self._most_were_same = 2 * same > len(outcomes)
+        new, refused = actions.count(Action.INSERTED), actions.count(None)
+        self._were_new_or_refused = 0 < refused < new and refused + new == len(outcomes)
 
     def _has_never_had_rows(self, cursor: Cursor) -> bool:
         """Whether the target has no page yet, which takes no look at its rows."""
@@ -163,7 +196,7 @@ class ChunkWriter:
         waves = max(map(len, groups), default=1)
         mark_groups(cursor, groups)
         cursor.execute("SAVEPOINT ri_write")
-        if self._plan.row_by_row is None and waves <= MAX_WAVES and not isolate:
+        if self._plan.row_by_row is None and waves <= MAX_WAVES and not (isolate or self._is_hopeless):
             try:
                 results = self._write_waves(cursor, waves, groups)
             except psycopg2.Error as error:
@@ -173,7 +206,9 @@ class ChunkWriter:
                 cursor.execute("RELEASE SAVEPOINT ri_write")
                 return results
             cursor.execute("ROLLBACK TO SAVEPOINT ri_write")
-        return [self._walked(row) for row in Walk(self._upsert).run(cursor, numbers)]
+        walked = [self._walked(row) for row in Walk(self._upsert).run(cursor, numbers)]
+        self._is_hopeless = 2 * sum(outcome.action is None for outcome in walked) > len(walked)
+        return walked
 
     def _judge(self, error: psycopg2.Error) -> None:
         """Raise again what the walk cannot attribute to a record."""
@@ -245,8 +280,7 @@ class ChunkWriter:
         if state == _LOST:
             why = f"{label} kept no row and raised no error: a trigger or a policy dropped it"
             return _refused(n, Problem("target.not_stored", None, why))
-        refusal = self._upsert.refusals[int(state[1:])]
-        return _refused(n, Problem(refusal.code, refusal.field, refusal.message, refusal.details))
+        return _refused(n, self._upsert.refusals[int(state[1:])].problem)
 
 
 def _refused(n: int, problem: Problem, *, skipped: bool = False, target_id: str | None = None) -> Outcome:

@@ -8,14 +8,14 @@ Texts go to the types' own input functions on both ways; types whose casts diffe
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from operator import itemgetter
 
 import psycopg2
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.sql import SQL, Identifier, Literal
 
-from ri_declarative.blocks import completed
+from ri_declarative.blocks import OutcomeBlock, completed
 from ri_declarative.database.copy import Cells, copy_in, copy_text
 from ri_declarative.database.key_index import has_key_index
 from ri_declarative.database.plan import (
@@ -30,7 +30,7 @@ from ri_declarative.database.row_cells import RowCells
 from ri_declarative.database.sqlstate import Fault, fault_of
 from ri_declarative.database.staged import Encoded, StagedRows
 from ri_declarative.database.upsert import RunFacts
-from ri_declarative.records import Action, Outcome
+from ri_declarative.records import Action
 
 _TYPES = frozenset(
     (*EXACT_TYPES, "bpchar", "numeric", "float4", "float8", "bool", "date", "timestamp", "timestamptz", "json", "jsonb")
@@ -97,17 +97,23 @@ class Direct:
 
     def encode(self, rows: StagedRows) -> None:
         """Make what will be sent, where nothing has to be asked of the database, or the answer can be guessed."""
-        if not rows.numbers or self._asks_for_ids or self._wants_defaults(rows):
+        if not rows.numbers or self._asks_for_ids or self.wants_defaults(rows):
             return
         looked_up = self._cells.guessed(rows)
         if looked_up is not None:
             rows.encoded = self._encoded(rows, self._own_ids(rows), looked_up)
 
-    def write(self, cursor: Cursor, rows: StagedRows) -> Sequence[Outcome] | None:
-        """One outcome per row, or None when nothing was written. Raises what is no record's fault."""
-        if self._wants_defaults(rows):
+    def write(self, cursor: Cursor, rows: StagedRows, refused: Collection[int] = ()) -> OutcomeBlock | None:
+        """One outcome per row, or None when nothing was written. Raises what is no record's fault.
+
+        `refused`: the places of rows that are left out.
+        """
+        if self.wants_defaults(rows):
             return None
         encoded, rows.encoded = rows.encoded, None  # another attempt makes other ids
+        if refused:
+            places = [place for place in range(len(rows.numbers)) if place not in refused]
+            encoded, rows = encoded and encoded.without(refused), rows.at(places)
         cursor.execute("SAVEPOINT ri_direct")
         try:
             encoded = self._asked(cursor, rows, encoded)
@@ -131,7 +137,7 @@ class Direct:
         looked_up = self._cells.look_up(cursor, rows)
         if looked_up is None:
             return None
-        if guess is not None and guess.looked_up == looked_up:
+        if guess is not None and (not looked_up or guess.looked_up == looked_up):
             return guess
         ids = self._asked_ids(cursor, len(rows.numbers)) if self._asks_for_ids else self._own_ids(rows)
         return self._encoded(rows, ids, looked_up)
@@ -145,9 +151,9 @@ class Direct:
             in_order = itemgetter(*order)
             cells = [in_order(column) for column in cells]
         outcomes = completed(rows.numbers, [Action.INSERTED] * len(rows.numbers), ids)
-        return Encoded(copy_text(cells), outcomes, looked_up)
+        return Encoded(copy_text(cells), outcomes, looked_up, order or range(len(rows.numbers)))
 
-    def _wants_defaults(self, rows: StagedRows) -> bool:
+    def wants_defaults(self, rows: StagedRows) -> bool:
         """Whether some row leaves a field to its column's default: COPY has one list of columns for all rows."""
         return any(self._cells.some_lack(c, rows) for c in self._with_default)
 

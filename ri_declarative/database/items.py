@@ -47,12 +47,20 @@ class KeptRecords(NamedTuple):
     as_text: frozenset[int]  # the places of those that are a string with the record's JSON text
     beginnings: list[str]  # of the items' rows for COPY: the columns of _BEGINNING
     expected: OutcomeColumns | None = None  # the ends for which `rows` is made
-    rows: ItemRows | None = None
+    rows: Sequence[ItemRows] | None = None
 
-    def rows_with(self, ends: OutcomeColumns, target: str | None) -> ItemRows:
-        """The items, with the ends that their records reached."""
+    def rows_with(self, ends: OutcomeColumns, target: str | None) -> Sequence[ItemRows]:
+        """The items, with the ends that their records reached. Those with problems come by themselves: they are few,
+        and what the others have need not be asked of each of them."""
         if self.rows is not None and ends is self.expected:
             return self.rows
+        refused = [place for place, why in enumerate(ends.problems) if why]
+        if not refused or len(refused) == len(ends.problems):
+            return [self._rows(ends, target)]
+        others = [place for place, why in enumerate(ends.problems) if not why]
+        return [self._at(places)._rows(_at(ends, places), target) for places in (others, refused)]
+
+    def _rows(self, ends: OutcomeColumns, target: str | None) -> ItemRows:
         columns = [self.parents(), *_ends(ends, target, noted=self.noted())]
         # Most records have neither problems nor metadata nor a parent: what nobody has is NULL by default.
         filled = {name: column for name, column in zip(_REST, columns, strict=True) if column is not None}
@@ -84,6 +92,17 @@ class KeptRecords(NamedTuple):
             {**(record.metadata or {}), **(KEPT_AS_TEXT if place in self.as_text else {})}
             for place, record in enumerate(self.records)
         ]
+
+    def _at(self, places: Sequence[int]) -> KeptRecords:
+        """Those at these places, as far as their rows need it."""
+        place_of = {place: k for k, place in enumerate(places)}
+        return KeptRecords(
+            [self.records[place] for place in places] if self.noted() or self.parents() else self.records,
+            [],
+            [],
+            frozenset(place_of[place] for place in self.as_text if place in place_of),
+            [self.beginnings[place] for place in places],
+        )
 
     def first(self, count: int) -> KeptRecords:
         """Its first records only."""
@@ -130,8 +149,8 @@ class BatchRows(NamedTuple):
 
     def insert(self, kept: KeptRecords, ends: OutcomeColumns, target: str | None) -> None:
         """One item per record with the end that it reached."""
-        names, text = kept.rows_with(ends, target)
-        copy_in(self.cursor, f"COPY {self.schema}.import_batch_items ({names}) FROM STDIN", text)
+        for names, text in kept.rows_with(ends, target):
+            copy_in(self.cursor, f"COPY {self.schema}.import_batch_items ({names}) FROM STDIN", text)
 
     def update(self, ends: OutcomeColumns, target: str | None) -> None:
         """The ends of items that are stored as pending."""
@@ -217,6 +236,10 @@ def _ends(
         outcomes.key_hash,
     ]
     return [None if column is None or column.count(None) == len(column) else column for column in columns]
+
+
+def _at(ends: OutcomeColumns, places: Sequence[int]) -> OutcomeColumns:
+    return OutcomeColumns._make([column[place] for place in places] for column in ends)
 
 
 def _are_printable(texts: Sequence[str | None]) -> bool:

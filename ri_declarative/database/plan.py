@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from ri_declarative.database.catalogue import Column, Relation
+from ri_declarative.records import Problem
 
 NUMBERS = ("int2", "int4", "int8")
 # A canonical text of these is the text of the value that is stored, and equal just when the values are.
@@ -85,6 +86,11 @@ class Refusal(NamedTuple):
     field: str | None
     message: str
     details: Mapping[str, str]
+
+    @property
+    def problem(self) -> Problem:
+        """What the record's problem is then."""
+        return Problem(self.code, self.field, self.message, self.details)
 
 
 def may_update(on_conflict: str, on_duplicate: str) -> bool:

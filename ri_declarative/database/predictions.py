@@ -38,6 +38,12 @@ class Predictions:
         self.refusals = tuple(refusal for _, refusal in found)
         self._conditions = tuple(condition for condition, _ in found)
 
+    @property
+    def columns(self) -> set[str]:
+        """Whose values decide more than that they are there."""
+        of_checks = {name for check in self._checks for name in check.columns}
+        return of_checks.union(*(key.columns for key in self._foreign_keys))
+
     def number(self) -> Composed:
         """SQL of the number of the first refusal that applies, NULL for none."""
         if not self._conditions:

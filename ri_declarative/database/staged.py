@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from ri_declarative.blocks import OutcomeBlock
+from ri_declarative.blocks import OutcomeBlock, completed
 from ri_declarative.database.copy import Cells, copy_text
+from ri_declarative.records import Action
 
 
 class Encoded(NamedTuple):
@@ -17,6 +18,19 @@ class Encoded(NamedTuple):
     text: bytes
     outcomes: OutcomeBlock
     looked_up: list[Cells]  # what look-ups take for them
+    order: Sequence[int]  # the place of each line of the text
+
+    def without(self, refused: Collection[int]) -> Encoded:
+        """All but the rows at these places."""
+        lines = zip(self.order, self.text.split(b"\n"), strict=False)  # behind the last line end is nothing
+        text = b"".join([b"%b\n" % line for place, line in lines if place not in refused])
+        places = [place for place in range(len(self.order)) if place not in refused]
+        columns = self.outcomes.columns
+        indexes = [columns.index[place] for place in places]
+        target_ids = [columns.target_id[place] for place in places]
+        outcomes = completed(indexes, [Action.INSERTED] * len(places), target_ids)
+        looked_up: list[Cells] = [[cells[place] for place in places] for cells in self.looked_up]
+        return Encoded(text, outcomes, looked_up, range(len(places)))
 
 
 @dataclass

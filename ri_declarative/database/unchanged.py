@@ -12,6 +12,7 @@ import psycopg2
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.sql import SQL, Composed, Identifier, Literal
 
+from ri_declarative.database.arrays import unnested
 from ri_declarative.database.casts import cast_to
 from ri_declarative.database.copy import NULL, Cells
 from ri_declarative.database.plan import RunFact, TargetColumn, UpsertPlan
@@ -92,9 +93,7 @@ class Unchanged:
         """Per row, in their order: the target id and the texts of the row with its key; NULL where there is none."""
         keys = [self._plan.by_name[name] for name in self._plan.key]
         names = [Identifier(f"k{k}") for k in range(len(keys))]
-        arrays = [
-            SQL("pg_catalog.unnest(CAST({} AS text[]))").format(Literal(_array(self._cells.of(c, rows)))) for c in keys
-        ]
+        arrays = [unnested(self._cells.of(c, rows)) for c in keys]
         matches = [
             SQL("{} = {}").format(Identifier("t", c.column.name), cast_to(Identifier("s", f"k{k}"), c.column))
             for k, c in enumerate(keys)
@@ -130,15 +129,3 @@ def _lines(columns: Sequence[Cells]) -> list[str] | None:
         return ["0\t" + "\t".join(row) for row in zip(*columns, strict=True)]
     shown = [[NULL if cell is None else cell for cell in column] for column in columns]
     return [f"{row.count(NULL)}\t" + "\t".join(row) for row in zip(*shown, strict=True)]
-
-
-def _array(texts: Cells) -> str:
-    """Texts without NULL as the literal of an array.
-
-    >>> _array(["a", 'b"c'])
-    '{"a","b\\\\"c"}'
-    """
-    joined = '","'.join(texts)  # type: ignore[arg-type]
-    if "\\" in joined or joined.count('"') != 2 * (len(texts) - 1):
-        joined = '","'.join(str(text).replace("\\", "\\\\").replace('"', '\\"') for text in texts)
-    return f'{{"{joined}"}}'

@@ -252,9 +252,9 @@ def test_columns_that_nobody_fills_are_not_sent() -> None:
     block = RecordBlock(0, range(2, 4), ("k",), [("1",), ("2",)])
     kept = keep(OWNER, block, completed(range(2), [Action.INSERTED] * 2, ["1", "2"]), "public.t")
     assert kept.rows is not None
-    assert kept.rows.names == (
+    assert [rows.names for rows in kept.rows] == [
         "batch_id, id, item_index, source_line, source_data, status, action, target_table, target_id"
-    )
+    ]
 
 
 def test_what_repeats_another_item_or_carries_notes_is_no_block_and_keeps_them() -> None:
@@ -278,11 +278,14 @@ def test_of_items_that_are_stored_already_nothing_is_made(as_block: bool) -> Non
 # ── reading what COPY is given ───────────────────────────────────────────────────────────────────
 
 
-def read_rows(rows: ItemRows) -> list[Mapping[str, Any]]:
-    """The rows as PostgreSQL reads them (manual, COPY, "Text Format")."""
-    names = rows.names.split(", ")
-    lines = rows.text.decode().removesuffix("\n").split("\n")
-    return [dict(zip(names, map(_unescaped, line.split("\t")), strict=True)) for line in lines]
+def read_rows(parts: Sequence[ItemRows]) -> list[Mapping[str, Any]]:
+    """The rows as PostgreSQL reads them (manual, COPY, "Text Format"), in the records' order."""
+    found: list[Mapping[str, Any]] = []
+    for rows in parts:
+        names = rows.names.split(", ")
+        lines = rows.text.decode().removesuffix("\n").split("\n")
+        found += [dict(zip(names, map(_unescaped, line.split("\t")), strict=True)) for line in lines]
+    return sorted(found, key=lambda row: int(row["item_index"]))
 
 
 def _unescaped(cell: str) -> str | None:
