@@ -11,6 +11,7 @@ from ri_declarative.database.direct import Direct, is_direct
 from ri_declarative.database.driver import driver_cursor
 from ri_declarative.database.duplicates import Duplicates, Lineage
 from ri_declarative.database.plan import UpsertPlan
+from ri_declarative.database.row_cells import RowCells
 from ri_declarative.database.sieve import Sieve
 from ri_declarative.database.staged import StagedRows
 from ri_declarative.database.unchanged import Unchanged, can_be_compared
@@ -211,11 +212,12 @@ class CompiledProcessor:
         lineage = Lineage(batch.books, batch.lineage, reprocessing=batch.parent_batch_id is not None)
         direct, sieve, unchanged = None, None, None
         if is_direct(self.plan):
-            direct, asking = Direct(self.plan, facts), Sieve(self.plan, facts)
+            cells = RowCells(self.plan, facts)
+            direct, asking = Direct(self.plan, cells), Sieve(self.plan, cells)
             sieve = asking if asking.is_useful else None
             # A record that is taken again may have been overtaken by a later one, which then has the key's row.
             if not lineage.reprocessing and can_be_compared(self.plan):
-                unchanged = Unchanged(self.plan, facts)
+                unchanged = Unchanged(self.plan, cells)
         return ChunkWriter(upsert, Duplicates(upsert, lineage), direct, sieve, unchanged)
 
 

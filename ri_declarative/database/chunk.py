@@ -22,10 +22,11 @@ import psycopg2
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.sql import SQL, Composable, Identifier, Literal
 
-from ri_declarative.blocks import OutcomeBlock, columns_of, completed, with_refused
+from ri_declarative.blocks import OutcomeBlock, completed, with_refused
 from ri_declarative.database.copy import copy_in
 from ri_declarative.database.direct import Direct
 from ri_declarative.database.duplicates import Duplicates
+from ri_declarative.database.forecast import Forecast
 from ri_declarative.database.key_index import has_key_index
 from ri_declarative.database.plan import State, UpsertPlan
 from ri_declarative.database.sieve import Sieve
@@ -39,7 +40,6 @@ from ri_declarative.records import Action, ItemStatus, Outcome, Problem
 log = logging.getLogger("ri_declarative")
 
 MAX_WAVES = 8
-_MOST_UNDONE = 3  # then a run no longer tries what the server refuses
 _LOST = State.LOST.value
 _ACTIONS = {
     State.INSERTED.value: Action.INSERTED,
@@ -64,39 +64,20 @@ class ChunkWriter:
         self._direct = direct
         self._sieve = sieve
         self._unchanged = unchanged
-        self._undone = 0  # chunks that were copied in vain
-        self._missed = 0  # chunks of unchanged rows that were not told by reading them
-        self._all_were_new = False  # the rows of the last chunk
-        self._were_new_or_refused = False
-        self._is_hopeless = False  # most rows that were walked last were refused: one statement will not do
-        self._most_were_same: bool | None = None  # None: there was no chunk yet
+        self._forecast = Forecast()
         self._plan = upsert.plan
         self._duplicates = duplicates
         self._columns = SQL(", ").join(Identifier(name) for name in ("n", "line", *self._plan.stage))
-
-    @property
-    def _is_likely_new(self) -> bool:
-        """Whether the next chunk may go straight into the target."""
-        return self._direct is not None and self._all_were_new and self._undone < _MOST_UNDONE
-
-    @property
-    def _is_to_be_sieved(self) -> bool:
-        """Whether it pays to take out what will be refused, so that the others go straight into the target."""
-        return self._sieve is not None and self._were_new_or_refused and self._undone < _MOST_UNDONE
-
-    @property
-    def _is_likely_same(self) -> bool:
-        """Whether it pays to look which rows of the next chunk stay as they are."""
-        return self._unchanged is not None and bool(self._most_were_same) and self._missed < _MOST_UNDONE
 
     def encode(self, rows: StagedRows) -> OutcomeBlock | None:
         """Make what will be sent, as far as it can be told, beside the server's work on the chunk before.
 
         Gives the outcomes where they are known: `write` gives this very block, unless the database refuses something.
         """
-        if self._direct is not None and (self._is_likely_new or self._is_to_be_sieved):
+        forecast = self._forecast
+        if self._direct is not None and (forecast.is_new or (forecast.is_new_or_refused and self._sieve is not None)):
             self._direct.encode(rows)
-        elif self._unchanged is not None and self._is_likely_same:
+        elif self._unchanged is not None and forecast.is_same:
             self._unchanged.encode(rows)
         elif rows.numbers:
             _ = rows.text
@@ -107,13 +88,12 @@ class ChunkWriter:
         if not rows.numbers:
             return []
         try:
-            if self._most_were_same is None:
-                self._all_were_new = self._has_never_had_rows(cursor)
-                self._most_were_same = not self._all_were_new
+            if not self._forecast.is_made:
+                self._forecast.begin(is_empty=self._has_never_had_rows(cursor))
             outcomes = None if isolate else self._written_the_short_way(cursor, rows)
             if outcomes is None:
                 outcomes = self._write_staged(cursor, rows, isolate=isolate)
-                self._learn_from(outcomes)
+                self._forecast.learn(outcomes)
             return outcomes
         except psycopg2.Error as error:
             place = f"writing {self._plan.relation.label} as role {cursor.connection.info.user}"
@@ -121,28 +101,34 @@ class ChunkWriter:
 
     def _written_the_short_way(self, cursor: Cursor, rows: StagedRows) -> Sequence[Outcome] | None:
         """None: nothing was written, and the rows are to be staged."""
-        if self._direct is not None and self._is_likely_new:
-            outcomes = self._direct.write(cursor, rows)
-            self._undone += outcomes is None
-            return outcomes
-        if self._direct is not None and self._sieve is not None and self._is_to_be_sieved:
-            return self._write_sieved(cursor, rows, self._direct, self._sieve)
-        if self._unchanged is not None and self._is_likely_same:
+        if self._direct is not None and self._forecast.is_new:
+            written: Sequence[Outcome] | None = self._direct.write(cursor, rows)
+            if written is None and self._sieve is not None:
+                written = self._write_sieved(cursor, rows, self._direct, self._sieve, was_tried=True)
+        elif self._direct is not None and self._sieve is not None and self._forecast.is_new_or_refused:
+            written = self._write_sieved(cursor, rows, self._direct, self._sieve)
+        elif self._unchanged is not None and self._forecast.is_same:
             return self._write_changed(cursor, rows, self._unchanged.find(cursor, rows))
-        return None
+        else:
+            return None
+        if written is None:
+            self._forecast.copied_in_vain()
+        return written
 
-    def _write_sieved(self, cursor: Cursor, rows: StagedRows, direct: Direct, sieve: Sieve) -> Sequence[Outcome] | None:
+    def _write_sieved(
+        self, cursor: Cursor, rows: StagedRows, direct: Direct, sieve: Sieve, *, was_tried: bool = False
+    ) -> Sequence[Outcome] | None:
+        """`was_tried`: the server refuses some row."""
         if direct.wants_defaults(rows):
             return None
-        refused = sieve.find(cursor, rows)
-        if refused is None or len(refused) == len(rows.numbers):
+        refused = sieve.refusals(cursor, rows)
+        if refused is None or len(refused) == len(rows.numbers) or (was_tried and not refused):
             return None
-        places = [place for place in range(len(rows.numbers)) if place not in refused]
         written = direct.write(cursor, rows, refused)
-        self._undone += written is None
-        self._all_were_new = written is not None and not refused
         if written is None:
             return None
+        self._forecast.copied(refused=len(refused))
+        places = [place for place in range(len(rows.numbers)) if place not in refused]
         return with_refused(rows.numbers, written, places, {place: (why,) for place, why in refused.items()})
 
     def _write_changed(self, cursor: Cursor, rows: StagedRows, same: Mapping[int, str]) -> Sequence[Outcome] | None:
@@ -153,18 +139,8 @@ class ChunkWriter:
             return outcomes or None
         others = [place for place in range(len(rows.numbers)) if place not in same]
         outcomes = sorted([*outcomes, *self._write_staged(cursor, rows.at(others), isolate=False)])
-        self._learn_from(outcomes, told=len(same))
+        self._forecast.learn(outcomes, told=len(same))
         return outcomes
-
-    def _learn_from(self, outcomes: Sequence[Outcome], *, told: int = 0) -> None:
-        """What the next chunk will probably be like. `told`: rows that were not staged."""
-        actions = columns_of(outcomes).action
-        same = actions.count(Action.UNCHANGED)
-        self._missed += self._is_likely_same and same > 2 * told
-        self._all_were_new = actions.count(Action.INSERTED) == len(outcomes)
-        self._most_were_same = 2 * same > len(outcomes)
-        new, refused = actions.count(Action.INSERTED), actions.count(None)
-        self._were_new_or_refused = 0 < refused < new and refused + new == len(outcomes)
 
     def _has_never_had_rows(self, cursor: Cursor) -> bool:
         """Whether the target has no page yet, which takes no look at its rows."""
@@ -196,7 +172,7 @@ class ChunkWriter:
         waves = max(map(len, groups), default=1)
         mark_groups(cursor, groups)
         cursor.execute("SAVEPOINT ri_write")
-        if self._plan.row_by_row is None and waves <= MAX_WAVES and not (isolate or self._is_hopeless):
+        if self._plan.row_by_row is None and waves <= MAX_WAVES and not (isolate or self._forecast.is_hopeless):
             try:
                 results = self._write_waves(cursor, waves, groups)
             except psycopg2.Error as error:
@@ -207,7 +183,7 @@ class ChunkWriter:
                 return results
             cursor.execute("ROLLBACK TO SAVEPOINT ri_write")
         walked = [self._walked(row) for row in Walk(self._upsert).run(cursor, numbers)]
-        self._is_hopeless = 2 * sum(outcome.action is None for outcome in walked) > len(walked)
+        self._forecast.learn_from_walk(walked)
         return walked
 
     def _judge(self, error: psycopg2.Error) -> None:

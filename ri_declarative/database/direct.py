@@ -26,10 +26,10 @@ from ri_declarative.database.plan import (
     TargetColumn,
     UpsertPlan,
 )
+from ri_declarative.database.reading import TOLD_LATER
 from ri_declarative.database.row_cells import RowCells
-from ri_declarative.database.sqlstate import Fault, fault_of
+from ri_declarative.database.sqlstate import fault_of
 from ri_declarative.database.staged import Encoded, StagedRows
-from ri_declarative.database.upsert import RunFacts
 from ri_declarative.records import Action
 
 _TYPES = frozenset(
@@ -82,9 +82,9 @@ def _identity_is_known(plan: UpsertPlan) -> bool:
 class Direct:
     """Writes chunks of one run; only for plans that `is_direct`."""
 
-    def __init__(self, plan: UpsertPlan, facts: RunFacts) -> None:
+    def __init__(self, plan: UpsertPlan, cells: RowCells) -> None:
         self._plan = plan
-        self._cells = RowCells(plan, facts)
+        self._cells = cells
         self._identity = plan.relation.columns[plan.identity[0]]
         self._makes_identity = self._identity.name not in plan.by_name
         names = [c.column.name for c in plan.columns] + [self._identity.name] * self._makes_identity
@@ -123,7 +123,7 @@ class Direct:
                 cursor.execute(SQL("SET CONSTRAINTS ALL IMMEDIATE; {}").format(has_key_index(self._plan)))
                 [(is_written,)] = cursor.fetchall()  # without the index nobody has refused a key that exists
         except psycopg2.Error as error:
-            if fault_of(error.pgcode) not in (Fault.RECORD, Fault.OURS, Fault.PIPELINE):
+            if fault_of(error.pgcode) not in TOLD_LATER:
                 raise
             is_written = False
         if not is_written or encoded is None:

@@ -40,7 +40,7 @@ class Predictions:
 
     @property
     def columns(self) -> set[str]:
-        """Whose values decide more than that they are there."""
+        """The columns whose values are asked for; of the others no more than whether they are NULL."""
         of_checks = {name for check in self._checks for name in check.columns}
         return of_checks.union(*(key.columns for key in self._foreign_keys))
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from psycopg2.extensions import cursor as Cursor
+from psycopg2.sql import SQL, Composed, Identifier
 
+from ri_declarative.database.arrays import unnested
+from ri_declarative.database.casts import cast_to
 from ri_declarative.database.copy import Cells
 from ri_declarative.database.looked_up import Key, keys_of, look_up
 from ri_declarative.database.plan import Constant, LookedUp, Lookup, Staged, TargetColumn, UpsertPlan
@@ -16,8 +20,16 @@ from ri_declarative.records import ITEM_PREFIX
 _MOST_KNOWN = 20_000  # values of a look-up that are remembered
 
 
+class KeyMatch(NamedTuple):
+    """What finds the target's rows, as t, by the keys of rows, as s, that travel as arrays."""
+
+    arrays: Composed
+    names: Composed
+    matches: Composed
+
+
 class RowCells:
-    """Of the rows of one run."""
+    """Of the rows of one run; only for plans that `is_direct`."""
 
     def __init__(self, plan: UpsertPlan, facts: RunFacts) -> None:
         self._plan = plan
@@ -61,6 +73,23 @@ class RowCells:
 
     def _keys(self, lookup: Lookup, rows: StagedRows) -> list[Key]:
         return keys_of(lookup, self._plan, rows)
+
+    def key_match(self, rows: StagedRows) -> KeyMatch:
+        """SQL for `FROM ROWS FROM (arrays) AS s (names) JOIN … AS t ON matches`."""
+        keys = [self._plan.by_name[name] for name in self._plan.key]
+        names = [f"k{k}" for k in range(len(keys))]
+        return KeyMatch(
+            SQL(", ").join(unnested(self.of(c, rows)) for c in keys),
+            SQL(", ").join(map(Identifier, names)),
+            SQL(" AND ").join(
+                SQL("{} = {}").format(Identifier("t", c.column.name), cast_to(Identifier("s", name), c.column))
+                for c, name in zip(keys, names, strict=True)
+            ),
+        )
+
+    def has_key_twice(self, rows: StagedRows) -> bool:
+        """Whether two rows have one key: what becomes of the second depends on what became of the first."""
+        return len(set(self._plan.keys_of(rows.columns))) < len(rows.numbers)
 
     def some_lack(self, target: TargetColumn, rows: StagedRows) -> bool:
         """Whether some records lack the column's field, which is something else than to have it empty."""

@@ -30,7 +30,8 @@ class Encoded(NamedTuple):
         target_ids = [columns.target_id[place] for place in places]
         outcomes = completed(indexes, [Action.INSERTED] * len(places), target_ids)
         looked_up: list[Cells] = [[cells[place] for place in places] for cells in self.looked_up]
-        return Encoded(text, outcomes, looked_up, range(len(places)))
+        new_place = {place: k for k, place in enumerate(places)}
+        return Encoded(text, outcomes, looked_up, [new_place[place] for place in self.order if place in new_place])
 
 
 @dataclass
@@ -50,10 +51,10 @@ class StagedRows:
         return copy_text([*facts, *self.columns])
 
     def at(self, places: Sequence[int]) -> StagedRows:
-        """Those at these places only."""
+        """Those at these places only, without what was made beforehand."""
         columns: list[Cells] = [[column[place] for place in places] for column in self.columns]
         return StagedRows([self.numbers[place] for place in places], [self.lines[place] for place in places], columns)
 
     def first(self, count: int) -> StagedRows:
-        """Its first rows only."""
+        """Its first rows only, without what was made beforehand."""
         return StagedRows(self.numbers[:count], self.lines[:count], [column[:count] for column in self.columns])

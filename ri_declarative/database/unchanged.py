@@ -8,18 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import psycopg2
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.sql import SQL, Composed, Identifier, Literal
 
-from ri_declarative.database.arrays import unnested
-from ri_declarative.database.casts import cast_to
 from ri_declarative.database.copy import NULL, Cells
+from ri_declarative.database.key_index import has_key_index
 from ri_declarative.database.plan import RunFact, TargetColumn, UpsertPlan
+from ri_declarative.database.reading import go_by_the_index, reading
 from ri_declarative.database.row_cells import RowCells
-from ri_declarative.database.sqlstate import Fault, fault_of
 from ri_declarative.database.staged import StagedRows
-from ri_declarative.database.upsert import RunFacts
 
 _MOST_COLUMNS = 90  # a function takes 100 arguments
 _INEXACT = ("float4", "float8")  # extra_float_digits may print two values alike
@@ -39,9 +36,9 @@ def can_be_compared(plan: UpsertPlan) -> bool:
 class Unchanged:
     """Reads the rows of one run's target; only for plans that `can_be_compared`."""
 
-    def __init__(self, plan: UpsertPlan, facts: RunFacts) -> None:
+    def __init__(self, plan: UpsertPlan, cells: RowCells) -> None:
         self._plan = plan
-        self._cells = RowCells(plan, facts)
+        self._cells = cells
         self._compared = [c for c in plan.columns if c.on_update != "keep" and not isinstance(c.source, RunFact)]
 
     def encode(self, rows: StagedRows) -> None:
@@ -51,21 +48,33 @@ class Unchanged:
 
     def find(self, cursor: Cursor, rows: StagedRows) -> dict[int, str]:
         """The place of each row that stays as it is, with its target id."""
-        ours = rows.compared
-        if ours is None:
-            looked_up = self._cells.look_up(cursor, rows)
-            ours = None if looked_up is None else self._own_lines(rows, looked_up)
-        theirs = self._read(cursor, rows) if ours else []
-        if ours is None or len(theirs) != len(ours):  # a key that cannot be read; two rows with one key
+        found: dict[int, str] = {}
+        with reading(cursor):
+            ours = rows.compared or self._asked_lines(cursor, rows)
+            if ours is not None:
+                found = self._compare(cursor, rows, ours)
+        return found
+
+    def _compare(self, cursor: Cursor, rows: StagedRows, ours: list[str]) -> dict[int, str]:
+        cursor.execute(SQL("SET CONSTRAINTS ALL IMMEDIATE; {}").format(has_key_index(self._plan)))
+        [(has_index,)] = cursor.fetchall()
+        if not has_index:  # the set-based statement says so
+            return {}
+        go_by_the_index(cursor)
+        cursor.execute(self._statement(rows))
+        theirs = cursor.fetchall()
+        if len(theirs) != len(ours):  # the index has just gone, and a key is there twice
             return {}
         pairs = enumerate(zip(theirs, ours, strict=True))
         return {place: target_id for place, ((target_id, line), own) in pairs if line == own}
 
+    def _asked_lines(self, cursor: Cursor, rows: StagedRows) -> list[str] | None:
+        looked_up = self._cells.look_up(cursor, rows)
+        return None if looked_up is None else self._own_lines(rows, looked_up)
+
     def _own_lines(self, rows: StagedRows, looked_up: Sequence[Cells]) -> list[str] | None:
         """What the statement gives of rows that stay as they are; None: that cannot be told from their texts."""
-        if any(self._cells.some_lack(c, rows) for c in self._plan.columns):
-            return None
-        if len(set(self._plan.keys_of(rows.columns))) < len(rows.numbers):  # one decides what becomes of the other
+        if self._cells.has_key_twice(rows) or any(self._cells.some_lack(c, rows) for c in self._plan.columns):
             return None
         return _lines([self._own(c, rows, looked_up) for c in self._compared])
 
@@ -75,29 +84,9 @@ class Unchanged:
             return cells
         return [cell.rstrip("0").rstrip(".") if cell and "." in cell else cell for cell in cells]
 
-    def _read(self, cursor: Cursor, rows: StagedRows) -> list[tuple[str, str]]:
-        """What the statement gives; nothing, when the server refuses a key."""
-        # By the key's index, row by row: the planner likes to read the whole table for 5,000 of its rows.
-        cursor.execute("SAVEPOINT ri_read; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off")
-        found: list[tuple[str, str]] = []
-        try:
-            cursor.execute(self._statement(rows))
-            found = cursor.fetchall()
-        except psycopg2.Error as error:
-            if fault_of(error.pgcode) not in (Fault.RECORD, Fault.OURS, Fault.PIPELINE):
-                raise
-        cursor.execute("ROLLBACK TO SAVEPOINT ri_read; RELEASE SAVEPOINT ri_read")
-        return found
-
     def _statement(self, rows: StagedRows) -> Composed:
         """Per row, in their order: the target id and the texts of the row with its key; NULL where there is none."""
-        keys = [self._plan.by_name[name] for name in self._plan.key]
-        names = [Identifier(f"k{k}") for k in range(len(keys))]
-        arrays = [unnested(self._cells.of(c, rows)) for c in keys]
-        matches = [
-            SQL("{} = {}").format(Identifier("t", c.column.name), cast_to(Identifier("s", f"k{k}"), c.column))
-            for k, c in enumerate(keys)
-        ]
+        keys = self._cells.key_match(rows)
         values = [Identifier("t", c.column.name) for c in self._compared]
         shown = [SQL(_TEXTS.get(c.column.type_name, "CAST({} AS text)")) for c in self._compared]
         texts = [
@@ -112,10 +101,10 @@ class Unchanged:
             identity=Identifier("t", self._plan.identity[0]),
             values=SQL(", ").join(values),
             texts=SQL(", ").join(texts),
-            arrays=SQL(", ").join(arrays),
-            names=SQL(", ").join(names),
+            arrays=keys.arrays,
+            names=keys.names,
             target=Identifier(self._plan.relation.schema, self._plan.relation.name),
-            matches=SQL(" AND ").join(matches),
+            matches=keys.matches,
         )
 
 
